@@ -1,0 +1,1 @@
+//! Settings, the device catalogue and synonyms, and logging.

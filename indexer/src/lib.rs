@@ -1,0 +1,1 @@
+//! Rows to tantivy documents; queries to hits and facets.

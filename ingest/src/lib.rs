@@ -1,0 +1,1 @@
+//! Bytes to a parsed rack, and a parsed rack to rows.

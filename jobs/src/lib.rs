@@ -1,0 +1,1 @@
+//! Everything that happens later: the queue, the schedule, and each job.

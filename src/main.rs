@@ -1,0 +1,2 @@
+//! The `cookbook` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Rows, ids, queries, the job queue's SQL, wake-ups over Redis, files by hash.
