@@ -1,1 +1,14 @@
-//! Rows, ids, queries, the job queue's SQL, wake-ups over Redis, files by hash.
+//! Rows, ids and queries; the job queue's SQL; wake-ups over Redis; files by hash.
+//!
+//! One table is one module. Functions take the connection first and never commit: the caller owns the transaction.
+//! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
+
+pub mod db;
+mod error;
+pub mod ids;
+pub mod queue;
+pub mod rack_summary;
+
+pub use db::{Conn, Db};
+pub use error::StoreError;
+pub use ids::{CollectionId, CommentId, TagId, TokenId, UserId, WorkflowId};

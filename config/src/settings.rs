@@ -1,0 +1,404 @@
+//! The settings themselves, and how they are read.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::log::LogFormat;
+
+/// The defaults, with every key's unit and reason.
+const DEFAULTS: &str = include_str!("../default.toml");
+
+/// Prefix of the environment variables that override keys.
+const ENV_PREFIX: &str = "COOKBOOK_";
+
+/// Environment variables that carry the prefix without being settings: where the configuration file is.
+const NOT_SETTINGS: &[&str] = &["COOKBOOK_CONFIG"];
+
+/// Why settings could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A key that no setting has.
+    #[error("unknown key `{key}` in {source_name}{}", .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The key as written, sections joined by dots.
+        key: String,
+        /// The file or `the environment`.
+        source_name: String,
+        /// The known key that is spelt most like it.
+        nearest: Option<String>,
+    },
+    /// A value that is of the wrong type or out of range, or a file that is not TOML.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// A value that must not be printed: a password, or a URL that may contain one.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that connects with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was configured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Secret {
+    /// Shows a URL without its credentials, and anything else as asterisks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        match self.0.split_once("://") {
+            Some((scheme, rest)) => match rest.rsplit_once('@') {
+                Some((_, host)) => write!(f, "{scheme}://***@{}", host.split('?').next().unwrap_or_default()),
+                None => write!(f, "{scheme}://{}", rest.split('?').next().unwrap_or_default()),
+            },
+            None => f.write_str("***"),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({self})")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
+        )*
+    };
+}
+
+// Units and reasons stand in `config/default.toml`; here each key is named once more, for the compiler.
+sections! {
+    /// `[data]`
+    DataSettings {
+        /// Folder of everything that is kept on this machine.
+        dir: PathBuf,
+    }
+    /// `[log]`
+    LogSettings {
+        /// An `EnvFilter` directive.
+        filter: String,
+        /// For people or for programs.
+        format: LogFormat,
+    }
+    /// `[http]`
+    HttpSettings {
+        /// Address of the API.
+        listen: SocketAddr,
+        /// Largest upload.
+        max_upload_bytes: u64,
+        /// Largest other body.
+        max_body_bytes: usize,
+        /// Longest request, in seconds.
+        request_timeout_s: u64,
+        /// Time for running requests at shutdown, in seconds.
+        shutdown_grace_s: u64,
+    }
+    /// `[database]`
+    DatabaseSettings {
+        /// MySQL's URL; empty for an embedded server.
+        url: Secret,
+        /// Size of the pool.
+        max_connections: u32,
+        /// Wait for a connection, in seconds.
+        acquire_timeout_s: u64,
+    }
+    /// `[redis]`
+    RedisSettings {
+        /// Redis' URL; empty for an embedded server, or none.
+        url: Secret,
+        /// Longest operation, in milliseconds.
+        timeout_ms: u64,
+    }
+    /// `[files]`
+    FilesSettings {
+        /// An object store's URL; empty for a local folder.
+        url: Secret,
+        /// Age at which an unnamed file goes, in hours.
+        unnamed_keep_hours: u32,
+    }
+    /// `[parser]`
+    ParserSettings {
+        /// Largest XML.
+        max_xml_bytes: u64,
+        /// Most elements.
+        max_elements: u64,
+        /// Deepest nesting.
+        max_depth: usize,
+        /// Longest value kept.
+        max_value_bytes: usize,
+        /// Most chains, devices, mappings and samples, each.
+        max_items: usize,
+    }
+    /// `[jobs]`
+    JobsSettings {
+        /// Name of this process; empty for a made one.
+        node: String,
+        /// Parse jobs at once; 0 for one per core.
+        parse_concurrency: usize,
+        /// Wait at an empty queue, in milliseconds.
+        poll_ms: u64,
+        /// Between signs of life, in seconds.
+        heartbeat_s: u64,
+        /// Silence that means death, in seconds.
+        dead_after_s: u64,
+        /// Attempts before the dead letters.
+        max_attempts: u32,
+        /// First wait between attempts, in milliseconds.
+        backoff_base_ms: u64,
+        /// Longest wait between attempts, in milliseconds.
+        backoff_cap_ms: u64,
+        /// Days that finished jobs are kept.
+        keep_done_days: u32,
+    }
+    /// `[index]`
+    IndexSettings {
+        /// Folder of the index; empty for one under `data.dir`.
+        dir: PathBuf,
+        /// Memory of the writer.
+        writer_memory_bytes: usize,
+        /// Wait at the end of the log, in milliseconds.
+        poll_ms: u64,
+        /// Changes in one commit.
+        batch: u32,
+        /// Wait between looks at counters, in milliseconds.
+        counters_poll_ms: u64,
+    }
+    /// `[schedule]`: cron expressions, in UTC.
+    ScheduleSettings {
+        /// Re-enqueue pending uploads.
+        sweep_pending: String,
+        /// Apply noted repairs of counts.
+        repair_counts: String,
+        /// Remove unnamed files.
+        sweep_files: String,
+        /// Compare indexes with MySQL.
+        compare_index: String,
+        /// Delete old jobs.
+        prune_jobs: String,
+        /// Shorten the log of changes.
+        prune_index_log: String,
+        /// Make coming months' partitions.
+        extend_partitions: String,
+    }
+    /// All settings.
+    Settings {
+        /// What is kept on this machine.
+        data: DataSettings,
+        /// Logging.
+        log: LogSettings,
+        /// The API.
+        http: HttpSettings,
+        /// MySQL.
+        database: DatabaseSettings,
+        /// Redis.
+        redis: RedisSettings,
+        /// Uploaded files.
+        files: FilesSettings,
+        /// Limits of the parser.
+        parser: ParserSettings,
+        /// The queue and its workers.
+        jobs: JobsSettings,
+        /// The search index.
+        index: IndexSettings,
+        /// The timetable.
+        schedule: ScheduleSettings,
+    }
+}
+
+impl Settings {
+    /// Reads defaults, then `file` if given, then the environment.
+    ///
+    /// # Errors
+    /// An unknown key (with the nearest known one), a value of the wrong type, or a file that cannot be read.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let environment = Env::prefixed(ENV_PREFIX)
+            .filter(|key| {
+                !NOT_SETTINGS
+                    .iter()
+                    .any(|other| other[ENV_PREFIX.len()..].eq_ignore_ascii_case(key.as_str()))
+            })
+            .split("__");
+        let mut layers = Vec::new();
+        if let Some(path) = file {
+            if !path.is_file() {
+                return Err(SettingsError::Invalid(format!(
+                    "configuration file `{}` does not exist",
+                    path.display()
+                )));
+            }
+            layers.push((format!("`{}`", path.display()), Figment::from(Toml::file_exact(path))));
+        }
+        layers.push(("the environment".to_owned(), Figment::from(environment)));
+        Self::from_layers(layers)
+    }
+
+    /// The defaults alone, for tests to start from.
+    ///
+    /// # Errors
+    /// Never, unless `config/default.toml` itself is broken.
+    pub fn defaults() -> Result<Self, SettingsError> {
+        Self::from_layers(Vec::new())
+    }
+
+    fn from_layers(layers: Vec<(String, Figment)>) -> Result<Self, SettingsError> {
+        let defaults = Figment::from(Toml::string(DEFAULTS));
+        let known = keys_of(&defaults)?;
+        let mut all = defaults;
+        for (source_name, layer) in layers {
+            for key in keys_of(&layer)? {
+                if !known.contains(&key) {
+                    let nearest = nearest_key(&key, &known);
+                    return Err(SettingsError::UnknownKey {
+                        key,
+                        source_name,
+                        nearest,
+                    });
+                }
+            }
+            all = all.merge(layer);
+        }
+        all.extract().map_err(|error| SettingsError::Invalid(error.to_string()))
+    }
+
+    /// Folder of the search index.
+    pub fn index_dir(&self) -> PathBuf {
+        if self.index.dir.as_os_str().is_empty() {
+            self.data.dir.join("index")
+        } else {
+            self.index.dir.clone()
+        }
+    }
+
+    /// Folder of uploaded files, where they are kept on this machine.
+    pub fn files_dir(&self) -> PathBuf {
+        self.data.dir.join("files")
+    }
+
+    /// The effective values as TOML, secrets hidden.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    }
+}
+
+impl RedisSettings {
+    /// Longest Redis operation.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+/// Every leaf of a layer, sections joined by dots.
+fn keys_of(layer: &Figment) -> Result<Vec<String>, SettingsError> {
+    fn walk(prefix: &str, value: &figment::value::Value, keys: &mut Vec<String>) {
+        match value {
+            figment::value::Value::Dict(_, entries) => {
+                for (name, inner) in entries {
+                    let path = if prefix.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{prefix}.{name}")
+                    };
+                    walk(&path, inner, keys);
+                }
+            }
+            _ => keys.push(prefix.to_owned()),
+        }
+    }
+    let data: figment::value::Value = layer.extract().map_err(|error| SettingsError::Invalid(error.to_string()))?;
+    let mut keys = Vec::new();
+    walk("", &data, &mut keys);
+    keys.retain(|key| !key.is_empty());
+    Ok(keys)
+}
+
+/// The known key that is spelt most like `key`, unless all are far off.
+fn nearest_key(key: &str, known: &[String]) -> Option<String> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(key, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str) -> Result<Settings, SettingsError> {
+        Settings::from_layers(vec![("`test.toml`".to_owned(), Figment::from(Toml::string(text)))])
+    }
+
+    #[test]
+    fn the_defaults_are_complete_and_every_key_is_explained() {
+        let settings = Settings::defaults().expect("config/default.toml is read");
+        assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
+        let mut explained = false;
+        for line in DEFAULTS.lines().map(str::trim) {
+            if line.starts_with('#') {
+                explained = true;
+            } else if line.starts_with('[') || line.is_empty() {
+                explained = false;
+            } else {
+                assert!(explained, "`{line}` has no comment above it");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_overrides_a_default() {
+        let settings = with_file("[http]\nlisten = \"127.0.0.1:9999\"").expect("a valid file");
+        assert_eq!(settings.http.listen.port(), 9999);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_and_the_nearest_is_named() {
+        let error = with_file("[http]\nlisen = \"127.0.0.1:9999\"").expect_err("a misspelt key");
+        assert_eq!(
+            error.to_string(),
+            "unknown key `http.lisen` in `test.toml`; did you mean `http.listen`?"
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let settings =
+            with_file("[database]\nurl = \"mysql://cook:s3cret@db.example.org:3306/cookbook?x=s3cret\"").expect("valid");
+        let shown = format!("{}{settings:?}", settings.to_toml());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("mysql://***@db.example.org:3306/cookbook"));
+    }
+}
