@@ -1,5 +1,12 @@
 //! What can go wrong with stored things.
 
+use crate::files::FilesError;
+
+/// MySQL and MariaDB: a deadlock was broken at this transaction's expense.
+const ER_LOCK_DEADLOCK: u16 = 1213;
+/// MySQL and MariaDB: a lock was not had in time.
+const ER_LOCK_WAIT_TIMEOUT: u16 = 1205;
+
 /// An operation on the database, the file store or Redis failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -9,4 +16,36 @@ pub enum StoreError {
     /// A column held JSON that is not of the expected shape, or a value could not be written as JSON.
     #[error("json: {0}")]
     Json(#[from] serde_json::Error),
+    /// The file store refused or was not there.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+}
+
+impl StoreError {
+    /// Whether a unique key already holds the value.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether the transaction lost against another one, so that doing all of it again may succeed at once.
+    pub fn is_lock_conflict(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error
+            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+            .is_some_and(|error| matches!(error.number(), ER_LOCK_DEADLOCK | ER_LOCK_WAIT_TIMEOUT))
+    }
+
+    /// Whether the database or the file store could not be reached at all, as opposed to having refused.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
+            ),
+            Self::Files(FilesError::Unavailable(_) | FilesError::Unusable { .. }) => true,
+            Self::Files(_) | Self::Json(_) => false,
+        }
+    }
 }

@@ -3,11 +3,20 @@
 //! One table is one module. Functions take the connection first and never commit: the caller owns the transaction.
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
+pub mod activity;
 pub mod db;
+pub mod download;
 mod error;
+pub mod files;
 pub mod ids;
+pub mod parsed_rack;
 pub mod queue;
 pub mod rack_summary;
+pub mod tag;
+pub mod token;
+pub mod unnamed_files;
+pub mod user;
+pub mod workflow;
 
 pub use db::{Conn, Db};
 pub use error::StoreError;
