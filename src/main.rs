@@ -1,2 +1,7 @@
 //! The `cookbook` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cookbook::cli::main()
+}

@@ -8,6 +8,6 @@ mod settings;
 
 pub use log::{LogFormat, init_logging};
 pub use settings::{
-    DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings, ParserSettings,
-    RedisSettings, ScheduleSettings, Secret, Settings, SettingsError,
+    DEFAULTS, DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings,
+    ParserSettings, RedisSettings, ScheduleSettings, Secret, Settings, SettingsError,
 };

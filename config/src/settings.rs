@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::LogFormat;
 
-/// The defaults, with every key's unit and reason.
-const DEFAULTS: &str = include_str!("../default.toml");
+/// The text of `config/default.toml`: every key with its default, unit and reason.
+pub const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "COOKBOOK_";
 
-/// Environment variables that carry the prefix without being settings: where the configuration file is.
-const NOT_SETTINGS: &[&str] = &["COOKBOOK_CONFIG"];
+/// Beginnings, after the prefix, of environment variables that carry it without being settings: where the configuration file is, and
+/// what the tests are told about their servers.
+const NOT_SETTINGS: &[&str] = &["CONFIG", "TEST_"];
 
 /// Why settings could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -246,9 +247,8 @@ impl Settings {
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let environment = Env::prefixed(ENV_PREFIX)
             .filter(|key| {
-                !NOT_SETTINGS
-                    .iter()
-                    .any(|other| other[ENV_PREFIX.len()..].eq_ignore_ascii_case(key.as_str()))
+                let key = key.as_str().to_ascii_uppercase();
+                !NOT_SETTINGS.iter().any(|other| key.starts_with(other))
             })
             .split("__");
         let mut layers = Vec::new();

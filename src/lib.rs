@@ -1,0 +1,21 @@
+//! The `cookbook` command, as a library that `main.rs` calls: one file a subcommand, and what several of them share.
+//!
+//! No logic of the pipeline lives here. [`cli`] reads the command line, [`servers`] keeps private database servers for
+//! whoever has none, [`shutdown`] turns signals into a token; the other modules are subcommands.
+
+pub mod cli;
+pub mod output;
+pub mod servers;
+pub mod shutdown;
+
+pub mod config;
+pub mod ingest;
+pub mod jobs;
+pub mod migrate;
+pub mod parse;
+pub mod rebuild;
+pub mod serve;
+pub mod token;
+pub mod up;
+pub mod with_servers;
+pub mod work;

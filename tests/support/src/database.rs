@@ -1,0 +1,173 @@
+//! A database per test.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{DatabaseSettings, Secret};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use store::Db;
+
+/// Most connections of one test. Tests run side by side, so few each.
+const CONNECTIONS: u32 = 10;
+
+/// A fresh database on the server of `COOKBOOK_TEST_DATABASE_URL`, with the schema in it. It is dropped with this value.
+#[derive(Debug)]
+pub struct TestDb {
+    server: MySqlConnectOptions,
+    name: String,
+    url: String,
+    pool: Db,
+}
+
+impl TestDb {
+    /// Makes a database and migrates it.
+    ///
+    /// # Panics
+    /// The variable is missing, the server is not there, or a migration fails.
+    pub async fn new() -> Self {
+        let db = Self::empty().await;
+        migrate(db.pool()).await;
+        db
+    }
+
+    /// Makes a database without any table, for tests of migrations.
+    ///
+    /// # Panics
+    /// The variable is missing, or the server is not there.
+    pub async fn empty() -> Self {
+        let server_url = crate::required("COOKBOOK_TEST_DATABASE_URL");
+        let server = MySqlConnectOptions::from_str(&server_url)
+            .expect("`COOKBOOK_TEST_DATABASE_URL` is a MySQL URL")
+            .disable_statement_logging();
+        let name = format!("cookbook_test_{}", ulid::Ulid::generate().to_string().to_lowercase());
+        let mut connection = server.connect().await.expect("connect to the test server");
+        execute(
+            &mut connection,
+            format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"),
+        )
+        .await;
+        connection.close().await.expect("close the connection that made the database");
+        let url = with_database(&server_url, &name);
+        let pool = store::db::connect(&DatabaseSettings {
+            url: Secret::new(&url),
+            max_connections: CONNECTIONS,
+            acquire_timeout_s: 30,
+        })
+        .await
+        .expect("open a pool on the test database");
+        Self { server, name, url, pool }
+    }
+
+    /// The pool of connections.
+    pub fn pool(&self) -> &Db {
+        &self.pool
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The database's URL, as `database.url` takes it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether the server is MariaDB, and not MySQL.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn is_mariadb(&self) -> bool {
+        let version: String = sqlx::query_scalar("SELECT VERSION()")
+            .fetch_one(&self.pool)
+            .await
+            .expect("ask the server's version");
+        version.contains("MariaDB")
+    }
+
+    /// Runs one or more statements as they are, as a person in a SQL shell would.
+    ///
+    /// # Panics
+    /// A statement fails.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&self.pool)
+            .await
+            .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
+    }
+
+    /// The one integer that a query gives, as `SELECT COUNT(*) …` does.
+    ///
+    /// # Panics
+    /// The query fails or gives something else.
+    pub async fn integer(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+            .fetch_one(&self.pool)
+            .await
+            .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"))
+    }
+}
+
+impl Drop for TestDb {
+    /// Drops the database, from a thread with a runtime of its own: the test's runtime may be ending.
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropped = std::thread::spawn(move || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                tokio::time::timeout(Duration::from_secs(20), async {
+                    let mut connection = server.connect().await?;
+                    // Not to wait for a transaction that the test left open.
+                    sqlx::raw_sql(AssertSqlSafe(format!("SET lock_wait_timeout = 5; DROP DATABASE {name}")))
+                        .execute(&mut connection)
+                        .await?;
+                    connection.close().await
+                })
+                .await
+            })??;
+            Ok(())
+        })
+        .join();
+        if !matches!(dropped, Ok(Ok(()))) {
+            eprintln!("test database `{}` was not dropped: {dropped:?}", self.name);
+        }
+    }
+}
+
+/// Puts a database's name into a server's URL, before its parameters.
+fn with_database(server: &str, name: &str) -> String {
+    let (address, parameters) = server.split_once('?').map_or((server, None), |(a, p)| (a, Some(p)));
+    let address = address.trim_end_matches('/');
+    match parameters {
+        Some(parameters) => format!("{address}/{name}?{parameters}"),
+        None => format!("{address}/{name}"),
+    }
+}
+
+async fn execute(connection: &mut sqlx::MySqlConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+        .execute(connection)
+        .await
+        .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
+}
+
+/// Loads the migrations, file by file.
+async fn migrate(pool: &Db) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("read `migrations`")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    let mut connection = pool.acquire().await.expect("a connection to migrate with");
+    for file in files {
+        let sql = std::fs::read_to_string(&file).expect("read a migration");
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut *connection)
+            .await
+            .unwrap_or_else(|error| panic!("`{}` failed: {error}", file.display()));
+    }
+}
