@@ -183,6 +183,8 @@ sections! {
         backoff_cap_ms: u64,
         /// Days that finished jobs are kept.
         keep_done_days: u32,
+        /// Time for running jobs at shutdown, in seconds.
+        shutdown_grace_s: u64,
     }
     /// `[index]`
     IndexSettings {

@@ -1,1 +1,21 @@
 //! Everything that happens later: the queue, the schedule, and each job.
+//!
+//! All jobs stand in one list ([`registry::all`]), all times in one schedule ([`schedule::all`]). A job is one file: a payload (in
+//! `store::queue`) and a function that is safe to repeat, since every job may run twice, at once, or late.
+//!
+//! apalis runs them, on a queue in MySQL: [`backend`] is what lies between the two, and [`run`] puts the workers together.
+
+mod attempt;
+pub mod backend;
+mod backoff;
+mod context;
+mod job;
+mod parse_rack;
+mod pulse;
+pub mod registry;
+mod run;
+pub mod testing;
+
+pub use context::Context;
+pub use job::{Job, permanent};
+pub use run::{Workers, run};

@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The file store refused or was not there.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// Redis refused or was not there.
+    #[error("redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// A value that cannot be stored.
+    #[error("{0}")]
+    Invalid(String),
 }
 
 impl StoreError {
@@ -45,7 +51,8 @@ impl StoreError {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
             ),
             Self::Files(FilesError::Unavailable(_) | FilesError::Unusable { .. }) => true,
-            Self::Files(_) | Self::Json(_) => false,
+            Self::Redis(error) => error.is_io_error(),
+            Self::Files(_) | Self::Json(_) | Self::Invalid(_) => false,
         }
     }
 }

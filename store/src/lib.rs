@@ -12,10 +12,12 @@ pub mod ids;
 pub mod parsed_rack;
 pub mod queue;
 pub mod rack_summary;
+pub mod schedule;
 pub mod tag;
 pub mod token;
 pub mod unnamed_files;
 pub mod user;
+pub mod wake;
 pub mod workflow;
 
 pub use db::{Conn, Db};

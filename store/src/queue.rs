@@ -1,45 +1,27 @@
-//! The job queue's rows: enqueue in the caller's transaction.
+//! The job queue's rows: enqueue in the caller's transaction, work them off, look at them.
 //!
-//! Payloads live here because whoever enqueues must know them and need not know how they are done; `jobs` does them.
+//! A job is added on the connection of the row that it is about, so both commit or neither does. Whoever enqueues need not know how
+//! a job is done, so the payloads live here and `jobs` does them. [`work`] is what workers need, [`inspect`] what operators need.
+//!
+//! **A row's life.** `Pending` until its `run_at` has come and a worker takes it, then `Running`; from there `Done`, or `Pending` again
+//! with a later `run_at` after a failure that may heal, or `Killed`: a dead letter, which stays until somebody retries it.
+//! (The states are apalis' own; it knows `Queued` and `Failed` too, which this queue does not use.)
+//!
+//! **Idempotency keys.** A key holds off its like only while its job waits to be started for the first time. Once a worker has taken
+//! the job, it may already have read the row that has since changed, so the same key then makes a new job. That the two may overlap
+//! is harmless, since every job may run twice or at once.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use ulid::Ulid;
+mod enqueue;
+pub mod inspect;
+mod payload;
+mod stuck;
+pub mod work;
 
-use crate::{Conn, StoreError, WorkflowId};
+pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
+pub use payload::{
+    CompareIndex, ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending,
+};
+pub use stuck::stuck_workflows;
 
-/// What a job is about: ids, never content, so that a job that runs late sees the row as it is then.
-pub trait JobPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Name of the job and of its queue, written into rows: never to be changed, and not the Rust type's.
-    const QUEUE: &'static str;
-}
-
-/// Parse the stored file of a workflow and record what is in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct ParseRack {
-    /// Whose file.
-    pub workflow_id: WorkflowId,
-}
-
-impl JobPayload for ParseRack {
-    const QUEUE: &'static str = "parse-rack";
-}
-
-/// Adds a job to its queue, in the transaction of the row that it is about. With a `key`, a job of the same queue and key that is
-/// already there makes this a no-op.
-///
-/// # Errors
-/// The database refused, or the payload cannot be written as JSON.
-pub async fn enqueue<J: JobPayload>(db: &mut Conn, job: &J, key: Option<&str>) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO queue_jobs (id, queue, job, run_at, idempotency_key) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?)
-         ON DUPLICATE KEY UPDATE id = id",
-    )
-    .bind(Ulid::generate().to_string())
-    .bind(J::QUEUE)
-    .bind(serde_json::to_vec(job)?)
-    .bind(key)
-    .execute(db)
-    .await?;
-    Ok(())
-}
+/// Longest idempotency key, in bytes: the width of the column.
+pub const MAX_KEY_BYTES: usize = 191;

@@ -1,0 +1,5 @@
+//! The queue and the jobs against a real server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod attempts;
+mod support;
