@@ -9,7 +9,7 @@ use ::config::Settings;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::servers;
+use crate::servers::{self, guard};
 
 /// File that is read from the current folder when no other is named.
 const DEFAULT_FILE: &str = "cookbook.toml";
@@ -68,6 +68,9 @@ enum Command {
     Config(crate::config::ConfigArgs),
     /// Run a command with private servers that last as long as it does
     WithServers(crate::with_servers::WithServersArgs),
+    /// Run a command that dies with its parent (used by this program itself)
+    #[command(name = guard::SUBCOMMAND, hide = true)]
+    RunChild(guard::RunChildArgs),
 }
 
 /// Reads the command line, runs the subcommand, and says on standard error what went wrong.
@@ -84,6 +87,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    // Before anything else is read or started: this process is to become another.
+    if let Command::RunChild(args) = &cli.command {
+        return guard::run(args);
+    }
     let file = cli
         .config
         .or_else(|| Path::new(DEFAULT_FILE).is_file().then(|| PathBuf::from(DEFAULT_FILE)));
@@ -112,6 +119,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Token(args) => crate::token::run(args, servers::locate(settings)?).await,
         Command::Config(args) => crate::config::run(args, settings).await,
         Command::WithServers(args) => crate::with_servers::run(args, settings).await,
+        Command::RunChild(args) => guard::run(&args),
     }
 }
 
