@@ -1,1 +1,33 @@
 //! Rows to tantivy documents; queries to hits and facets.
+//!
+//! [`Index`] is the index of one process: [`Index::search`] answers from memory and files alone, [`Index::rebuild`] makes it from the
+//! database. This crate alone names tantivy. It knows nothing of HTTP, and of the rack format only what `store` keeps of it.
+
+mod build;
+mod collector;
+mod columns;
+mod counters;
+mod directory;
+mod document;
+mod error;
+mod facet;
+mod folder;
+mod generation;
+mod index;
+mod query;
+mod request;
+mod response;
+mod schema;
+mod search;
+mod text;
+mod values;
+
+pub use build::{BuildProgress, Built};
+pub use counters::{Counters, Counts, Watermark};
+pub use error::{IndexError, SearchError};
+pub use facet::Facet;
+pub use index::{Index, IndexStatus, RebuildReason};
+pub use request::{BpmRange, Cursor, SearchRequest, Sort};
+pub use response::{BpmFacet, Card, CardAuthor, FacetCounts, FacetValue, Hit, Requirements, SearchResponse};
+pub use schema::SCHEMA_VERSION;
+pub use text::{fold, words};

@@ -4,11 +4,15 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod counters;
 pub mod db;
+pub mod document;
 pub mod download;
 mod error;
 pub mod files;
+pub mod gaps;
 pub mod ids;
+pub mod index_log;
 pub mod parsed_rack;
 pub mod queue;
 pub mod rack_summary;

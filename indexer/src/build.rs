@@ -1,0 +1,110 @@
+//! A full build: a new index beside the one that answers, filled from the database by the everyday path, then put in its place.
+//!
+//! Changes during the build are not missed: a mark in the log is taken first, every row read afterwards is at least as new as it, and
+//! the log is followed from there, gaps included, before and after the new index answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use store::{Db, StoreError, WorkflowId};
+
+use crate::document::Entry;
+use crate::generation::{Generation, Payload, Writer};
+use crate::schema::SCHEMA_VERSION;
+use crate::{Index, IndexError};
+
+/// Workflows read at a time.
+const BATCH: u32 = 1000;
+
+/// How far a build has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildProgress {
+    /// Workflows looked at.
+    pub done: u64,
+    /// About how many there are.
+    pub of: u64,
+}
+
+/// What a build has made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Built {
+    /// Documents.
+    pub documents: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Index {
+    /// Builds anew and puts the result in place. The old index answers and is followed until then, and is deleted afterwards.
+    /// Repeating it is harmless: it replaces.
+    ///
+    /// # Errors
+    /// The database or the folder failed; the old index stays.
+    pub async fn rebuild(&self, db: &Db, mut progress: impl FnMut(BuildProgress)) -> Result<Built, IndexError> {
+        let _one_at_a_time = self.shared.building.lock().await;
+        let started = Instant::now();
+        self.remove_other_generations();
+        let (change, position) = {
+            let mut connection = db.acquire().await.map_err(StoreError::from)?;
+            store::index_log::mark(&mut connection).await?
+        };
+        let payload = Payload {
+            schema: SCHEMA_VERSION,
+            position,
+            logged_at: change.logged_at,
+        };
+        let writer = self.filled(db, payload, &mut progress).await?;
+        let documents = writer.generation.reader.searcher().num_docs();
+
+        // From here on the follower waits: the new index answers, and follows the log from the mark.
+        let mut current = self.shared.writer.clone().lock_owned().await;
+        self.point_to(&writer.generation)?;
+        self.publish(&writer)?;
+        *current = Some(writer);
+        drop(current);
+        self.remove_other_generations();
+        Ok(Built {
+            documents,
+            took: started.elapsed(),
+        })
+    }
+
+    /// A new generation with a document for every workflow that may be shown.
+    async fn filled(&self, db: &Db, payload: Payload, progress: &mut impl FnMut(BuildProgress)) -> Result<Writer, IndexError> {
+        let generation = Arc::new(Generation::create(self.next_generation_dir())?);
+        let mut writer = Writer::open(generation, payload.clone(), self.shared.writer_memory_bytes)?;
+        let mut connection = db.acquire().await.map_err(StoreError::from)?;
+        let of = store::document::count_roughly(&mut connection).await?;
+        let mut done = 0;
+        let mut last = WorkflowId(0);
+        loop {
+            let ids = store::document::ids_after(&mut connection, last, BATCH).await?;
+            let Some(newest) = ids.last() else {
+                break;
+            };
+            last = *newest;
+            let rows = store::document::load(&mut connection, &ids).await?;
+            writer = blocking(move || {
+                writer.add(rows.into_iter().map(Entry::from_row).collect())?;
+                Ok(writer)
+            })
+            .await?;
+            done += ids.len() as u64;
+            progress(BuildProgress { done, of: of.max(done) });
+        }
+        blocking(move || {
+            writer.commit(payload)?;
+            Ok(writer)
+        })
+        .await
+    }
+}
+
+/// Runs what computes or waits for the disk where it holds up nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, IndexError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| IndexError::Thread(error.to_string()))?
+}

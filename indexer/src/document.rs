@@ -1,0 +1,289 @@
+//! A row becomes a document: a pure function, so that the same row gives the same document on every node.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde_json::Value;
+use store::document::DocumentRow;
+use store::rack_summary::RackSummary;
+use tantivy::TantivyDocument;
+
+use crate::facet::Facet;
+use crate::response::{Card, CardAuthor, Requirements};
+use crate::schema::Fields;
+use crate::values;
+
+/// Longest excerpt of a description on a card, in characters: three lines in a list.
+const EXCERPT_CHARS: usize = 280;
+
+/// Most names of one sort (devices, macros, chains, …) taken from one row. The most chains seen in a rack are 1,697.
+const MAX_NAMES: usize = 4096;
+
+/// Deepest JSON that is looked into for names. Writers of plain SQL put in what they like.
+const MAX_JSON_DEPTH: usize = 6;
+
+/// All that the index keeps of one workflow.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) card: Card,
+    author_names: Vec<String>,
+    chains: Vec<String>,
+    description: Vec<String>,
+    facets: [Vec<String>; Facet::ALL.len()],
+    visible_from: i64,
+    listed_at: i64,
+}
+
+impl Entry {
+    /// Reads a row.
+    pub(crate) fn from_row(row: DocumentRow) -> Self {
+        let names = Names::of(&row);
+        let description = row.description.clone().unwrap_or_default();
+        let published = row.published_at.map(|time| time.timestamp());
+        let listed_at = published.or(row.created_at.map(|time| time.timestamp())).unwrap_or(0);
+        let display_name = row.author_display_name.filter(|name| !name.trim().is_empty());
+        let mut author_names = vec![row.author_username.clone()];
+        author_names.extend(display_name.clone());
+        let facets = Facet::ALL.map(|facet| match facet {
+            Facet::Genre => terms(row.genre.iter()),
+            Facet::Key => terms(row.key.iter()),
+            Facet::Device => terms(names.devices.iter()),
+            Facet::Plugin => terms(names.plugins.iter()),
+            Facet::Tag => terms(row.tags.iter()),
+            Facet::Kind => terms([&row.kind]),
+            Facet::Difficulty => terms(row.difficulty.iter()),
+            Facet::Author => terms([&row.author_username]),
+        });
+        let card = Card {
+            id: row.id.0,
+            slug: row.slug,
+            title: row.title,
+            excerpt: excerpt(&description),
+            author: CardAuthor {
+                id: row.author_id.0,
+                username: row.author_username,
+                display_name,
+            },
+            genre: row.genre,
+            bpm: row.tempo.filter(|bpm| bpm.is_finite() && *bpm > 0.0),
+            key: row.key,
+            kind: row.kind,
+            form: row.preset_form,
+            difficulty: row.difficulty,
+            tags: row.tags,
+            devices: names.devices,
+            plugins: names.plugins,
+            macros: names.macros,
+            requirements: Requirements {
+                written_by: row.ableton_version,
+                live_version: row.required_live_version,
+                live_edition: row.required_edition,
+                forced_by: row.requirements,
+            },
+            is_featured: row.is_featured,
+            has_preview_audio: row.has_preview_audio,
+            has_preview_image: row.has_preview_image,
+            published_at: row.published_at.or(row.created_at),
+        };
+        Self {
+            card,
+            author_names,
+            chains: names.chains,
+            description: [description, names.annotation]
+                .into_iter()
+                .filter(|text| !text.trim().is_empty())
+                .collect(),
+            facets,
+            visible_from: published.unwrap_or(0),
+            listed_at,
+        }
+    }
+
+    /// Hash of all that the document says. Two nodes of the same program agree about it; of other programs, the schema version differs.
+    pub(crate) fn revision(&self) -> u64 {
+        // What holds no map with other keys than strings can always be written.
+        fnv1a(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The document.
+    pub(crate) fn into_document(self, fields: &Fields) -> Result<TantivyDocument, serde_json::Error> {
+        let mut document = TantivyDocument::new();
+        document.add_u64(fields.id, self.card.id);
+        document.add_u64(fields.revision, self.revision());
+        document.add_i64(fields.visible_from, self.visible_from);
+        document.add_i64(fields.listed_at, self.listed_at);
+        if let Some(bpm) = self.card.bpm {
+            document.add_f64(fields.bpm, bpm);
+        }
+        document.add_bytes(fields.card, &serde_json::to_vec(&self.card)?);
+        for (field, values) in fields.facets.iter().zip(&self.facets) {
+            for value in values {
+                document.add_text(*field, value);
+            }
+        }
+        document.add_text(fields.texts.title, &self.card.title);
+        let lists = [
+            (fields.texts.tags, &self.card.tags),
+            (fields.texts.author, &self.author_names),
+            (fields.texts.devices, &self.card.devices),
+            (fields.texts.plugins, &self.card.plugins),
+            (fields.texts.macros, &self.card.macros),
+            (fields.texts.chains, &self.chains),
+            (fields.texts.description, &self.description),
+        ];
+        for (field, texts) in lists {
+            for text in texts {
+                document.add_text(field, text);
+            }
+        }
+        Ok(document)
+    }
+}
+
+/// Names found in a rack.
+#[derive(Default)]
+struct Names {
+    devices: Vec<String>,
+    plugins: Vec<String>,
+    macros: Vec<String>,
+    chains: Vec<String>,
+    annotation: String,
+}
+
+impl Names {
+    fn of(row: &DocumentRow) -> Self {
+        match &row.summary {
+            Some(summary) => Self::from_summary(summary),
+            None => Self {
+                devices: distinct(names_in(&row.devices_used, &["name", "display_name", "device", "title"])),
+                macros: distinct(names_in(
+                    &row.macro_controls,
+                    &["name", "label", "display_name", "title", "macro"],
+                )),
+                ..Self::default()
+            },
+        }
+    }
+
+    fn from_summary(summary: &RackSummary) -> Self {
+        Self {
+            devices: distinct(summary.devices.iter().map(|device| device.name.clone()).collect()),
+            plugins: distinct(summary.plugins.iter().filter_map(|plugin| plugin.name.clone()).collect()),
+            macros: distinct(summary.macro_names.clone()),
+            chains: distinct(summary.chain_names.clone()),
+            annotation: summary.annotation.clone(),
+        }
+    }
+}
+
+/// Names in JSON of an unknown writer: strings, lists of them, objects with a name, or objects that map something to names.
+fn names_in(value: &Value, name_keys: &[&str]) -> Vec<String> {
+    fn walk(value: &Value, name_keys: &[&str], depth: usize, names: &mut Vec<String>) {
+        if depth == 0 || names.len() >= MAX_NAMES {
+            return;
+        }
+        match value {
+            Value::String(name) => names.push(name.clone()),
+            Value::Array(items) => items.iter().for_each(|item| walk(item, name_keys, depth - 1, names)),
+            Value::Object(entries) => {
+                let name = name_keys.iter().find_map(|key| entries.get(*key)?.as_str());
+                match name {
+                    Some(name) => names.push(name.to_owned()),
+                    // {"Macro 1": "Cutoff"} names values; {"Cutoff": 64} and {"Operator": {"count": 2}} name keys.
+                    None => entries.iter().for_each(|(key, inner)| match inner {
+                        Value::String(_) | Value::Array(_) => walk(inner, name_keys, depth - 1, names),
+                        Value::Object(fields) if name_keys.iter().any(|key| fields.contains_key(*key)) => {
+                            walk(inner, name_keys, depth - 1, names);
+                        }
+                        _ => names.push(key.clone()),
+                    }),
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut names = Vec::new();
+    walk(value, name_keys, MAX_JSON_DEPTH, &mut names);
+    names
+}
+
+/// Names that say something, each once whatever its letter case, in order of first appearance.
+fn distinct(names: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    names
+        .into_iter()
+        .filter(|name| {
+            let key = values::key_of(name);
+            !key.is_empty() && seen.insert(key)
+        })
+        .take(MAX_NAMES)
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+/// Terms of a facet's values, each value once.
+fn terms<'a>(found: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    found
+        .into_iter()
+        .filter(|value| seen.insert(values::key_of(value)))
+        .filter_map(|value| values::term_of(value))
+        .collect()
+}
+
+/// The beginning of a text, cut between words where that loses little.
+fn excerpt(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some((end, _)) = text.char_indices().nth(EXCERPT_CHARS) else {
+        return text;
+    };
+    let head = &text[..end];
+    let cut = head.rfind(' ').filter(|at| *at > end / 2).unwrap_or(end);
+    format!("{}…", &head[..cut])
+}
+
+/// FNV-1a, 64 bits (draft-eastlake-fnv): small, and the same in every build, which the standard library's hasher does not promise.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_json_of_every_shape() {
+        let devices = |value: Value| distinct(names_in(&value, &["name"]));
+        assert_eq!(devices(json!(["Operator", "operator", " Reverb "])), ["Operator", "Reverb"]);
+        assert_eq!(
+            devices(json!([{"name": "Operator", "count": 2}, {"name": "Echo"}])),
+            ["Operator", "Echo"]
+        );
+        assert_eq!(devices(json!({"Macro 1": "Cutoff"})), ["Cutoff"]);
+        assert_eq!(devices(json!({"Cutoff": 64})), ["Cutoff"]);
+        assert_eq!(devices(json!({"Operator": {"count": 2}})), ["Operator"]);
+        assert_eq!(devices(json!({"devices": [{"name": "Echo"}]})), ["Echo"]);
+        assert_eq!(devices(json!({"1": {"name": "Drive"}})), ["Drive"]);
+        assert_eq!(devices(json!([null, 3, true, "", [["Deep"]]])), ["Deep"]);
+        assert_eq!(devices(json!(7)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_excerpt_ends_between_words() {
+        assert_eq!(excerpt("  short\n text "), "short text");
+        let long = "word ".repeat(100);
+        let cut = excerpt(&long);
+        assert!(cut.ends_with("word…"), "{cut}");
+        assert!(cut.chars().count() <= EXCERPT_CHARS + 1);
+    }
+
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong with an index.
+
+use std::path::PathBuf;
+
+/// A request that cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// There is no index yet: it is being built.
+    #[error("the index is being built")]
+    NotReady,
+    /// A tempo range of no known form.
+    #[error("`{0}` is no range of tempo such as `120-130`, `120-`, `-130` or `120`")]
+    BadBpm(String),
+    /// A cursor that no answer of this order contained.
+    #[error("`{0}` is no cursor of this search")]
+    BadCursor(String),
+    /// The index failed.
+    #[error("index: {0}")]
+    Index(#[from] tantivy::TantivyError),
+    /// A stored card cannot be read.
+    #[error("card: {0}")]
+    Card(#[from] serde_json::Error),
+}
+
+/// An operation on an index failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Another process has the folder.
+    #[error("`{}` is used by another process", .0.display())]
+    InUse(PathBuf),
+    /// The folder cannot be used.
+    #[error("`{}`: {error}", .path.display())]
+    Folder {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Tantivy failed.
+    #[error("index: {0}")]
+    Index(#[from] tantivy::TantivyError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// A thread that worked on the index ended early.
+    #[error("a thread of the index ended early: {0}")]
+    Thread(String),
+}

@@ -1,0 +1,276 @@
+//! The index of one process: its folder, the generation that answers, and the writer that keeps it in step.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use store::gaps::Position;
+use tokio::sync::watch;
+
+use crate::counters::Counters;
+use crate::folder::replace_file;
+use crate::generation::{Generation, Payload, Unusable, Writer};
+use crate::search::Snapshot;
+use crate::{IndexError, SearchError, SearchRequest, SearchResponse};
+
+/// Names the generation that answers.
+const CURRENT: &str = "current";
+
+/// Held by the process that has the folder.
+const LOCK: &str = "lock";
+
+/// The last known counters.
+const COUNTERS: &str = "counters";
+
+/// Beginning of a generation's folder name.
+const GENERATION: &str = "g-";
+
+/// An index that is searched and kept up to date. Clones are the same index.
+///
+/// One process has a folder: the one that answers searches. Opening needs no database.
+#[derive(Clone)]
+pub struct Index {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) dir: PathBuf,
+    /// Held until the index is dropped; the system releases it when the process dies.
+    _lock: File,
+    pub(crate) writer_memory_bytes: usize,
+    pub(crate) counters: Counters,
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    /// The writer of the generation that answers; none until there is one.
+    pub(crate) writer: Arc<tokio::sync::Mutex<Option<Writer>>>,
+    /// One build at a time.
+    pub(crate) building: tokio::sync::Mutex<()>,
+    pub(crate) position: watch::Sender<Position>,
+    rebuild: Mutex<Option<RebuildReason>>,
+}
+
+/// Why an index must be built anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebuildReason {
+    /// There is none.
+    Missing,
+    /// It was made with other fields.
+    OtherSchema,
+    /// It does not open, or its files do not have the content that was written.
+    Broken,
+    /// The log no longer has what comes after its cursor, or is another one.
+    LogLost,
+    /// Somebody asked.
+    Asked,
+}
+
+/// How an index is.
+#[derive(Clone, Debug)]
+pub struct IndexStatus {
+    /// Whether searches are answered.
+    pub ready: bool,
+    /// Documents.
+    pub documents: u64,
+    /// Segments; many mean that merges do not keep up.
+    pub segments: usize,
+    /// Id of the last change that answers reflect.
+    pub position: u64,
+    /// Transactions (or runs of them) that were still open, or rolled back a moment ago, when the log was read past them.
+    pub open_gaps: usize,
+    /// Why it must be built anew, if it must.
+    pub rebuild: Option<RebuildReason>,
+}
+
+impl Index {
+    /// Opens the index in a folder, which is made if need be. An index that is missing or cannot be used is no error: searches answer
+    /// [`SearchError::NotReady`] until it is built.
+    ///
+    /// # Errors
+    /// Another process has the folder, or it cannot be used.
+    pub fn open(dir: &Path, writer_memory_bytes: usize) -> Result<Self, IndexError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |error| IndexError::Folder { path, error }
+        };
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        let lock = File::create(dir.join(LOCK)).map_err(at(dir))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(IndexError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(at(dir)(error)),
+        }
+        let counters = Counters::load(&dir.join(COUNTERS));
+        let (opened, rebuild) = match open_current(dir, writer_memory_bytes) {
+            Ok(writer) => (Some(writer), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let mut snapshot = None;
+        if let Some(writer) = &opened {
+            let position = writer.committed.position.clone();
+            snapshot = Some(Snapshot::take(writer.generation.clone(), position, &counters, None)?);
+        }
+        let position = snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.position.clone())
+            .unwrap_or_default();
+        let index = Self {
+            shared: Arc::new(Shared {
+                dir: dir.to_owned(),
+                _lock: lock,
+                writer_memory_bytes,
+                counters,
+                snapshot: RwLock::new(snapshot.map(Arc::new)),
+                writer: Arc::new(tokio::sync::Mutex::new(opened)),
+                building: tokio::sync::Mutex::new(()),
+                position: watch::Sender::new(position),
+                rebuild: Mutex::new(rebuild),
+            }),
+        };
+        index.remove_other_generations();
+        Ok(index)
+    }
+
+    /// Answers a request. It computes for as long as it takes: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// There is no index yet, the request's cursor is of another order, or the index failed.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse, SearchError> {
+        let snapshot = self.snapshot().ok_or(SearchError::NotReady)?;
+        snapshot.search(request, self.shared.counters.view())
+    }
+
+    /// How it is.
+    pub fn status(&self) -> IndexStatus {
+        let snapshot = self.snapshot();
+        let position = self.shared.position.borrow();
+        IndexStatus {
+            ready: snapshot.is_some(),
+            documents: snapshot.as_ref().map_or(0, |snapshot| snapshot.searcher.num_docs()),
+            segments: snapshot.as_ref().map_or(0, |snapshot| snapshot.columns.len()),
+            position: position.cursor(),
+            open_gaps: position.gaps().len(),
+            rebuild: self.rebuild_wanted(),
+        }
+    }
+
+    /// The counters that searches show.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Waits until answers reflect the change of `index_log` with this id. False: not within `timeout`.
+    pub async fn wait_for(&self, id: u64, timeout: Duration) -> bool {
+        let mut positions = self.shared.position.subscribe();
+        tokio::time::timeout(timeout, positions.wait_for(|position| position.covers(id)))
+            .await
+            .is_ok_and(|found| found.is_ok())
+    }
+
+    /// Why it must be built anew, if it must.
+    pub fn rebuild_wanted(&self) -> Option<RebuildReason> {
+        *self.shared.rebuild.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that it must be built anew. It goes on answering.
+    pub fn want_rebuild(&self, reason: RebuildReason) {
+        *self.shared.rebuild.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    /// Saves the counters beside the index, if they changed since the last time.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_counters(&self) -> Result<bool, IndexError> {
+        let path = self.shared.dir.join(COUNTERS);
+        self.shared
+            .counters
+            .save(&path)
+            .map_err(|error| IndexError::Folder { path, error })
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets searches see the writer's last commit.
+    pub(crate) fn publish(&self, writer: &Writer) -> Result<(), IndexError> {
+        let before = self.snapshot();
+        let position = writer.committed.position.clone();
+        let snapshot = Snapshot::take(writer.generation.clone(), position, &self.shared.counters, before.as_deref())?;
+        *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+        self.shared.position.send_replace(writer.committed.position.clone());
+        Ok(())
+    }
+
+    /// A folder for the next generation.
+    pub(crate) fn next_generation_dir(&self) -> PathBuf {
+        let highest = generations(&self.shared.dir)
+            .into_iter()
+            .map(|(number, _)| number)
+            .max()
+            .unwrap_or(0);
+        self.shared.dir.join(format!("{GENERATION}{:06}", highest + 1))
+    }
+
+    /// Makes a generation the one that is opened from now on.
+    pub(crate) fn point_to(&self, generation: &Generation) -> Result<(), IndexError> {
+        let path = self.shared.dir.join(CURRENT);
+        let name = generation.dir.file_name().unwrap_or_default().as_encoded_bytes();
+        replace_file(&path, name).map_err(|error| IndexError::Folder { path, error })?;
+        *self.shared.rebuild.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    /// Deletes all generations but the one that answers. What a search still reads lives on until it is done.
+    pub(crate) fn remove_other_generations(&self) {
+        let current = fs::read_to_string(self.shared.dir.join(CURRENT)).unwrap_or_default();
+        for (_, path) in generations(&self.shared.dir) {
+            if path.file_name().and_then(|name| name.to_str()) == Some(current.trim()) {
+                continue;
+            }
+            if let Err(error) = fs::remove_dir_all(&path) {
+                tracing::warn!(%error, path = %path.display(), "an old index is still there");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").field("dir", &self.shared.dir).finish_non_exhaustive()
+    }
+}
+
+/// Opens the generation that `current` names.
+fn open_current(dir: &Path, writer_memory_bytes: usize) -> Result<Writer, RebuildReason> {
+    let name = fs::read_to_string(dir.join(CURRENT)).map_err(|_| RebuildReason::Missing)?;
+    let broken = |error: String| {
+        tracing::warn!(
+            error,
+            generation = name.trim(),
+            "the index does not open and is to be built anew"
+        );
+        RebuildReason::Broken
+    };
+    let (generation, payload): (Generation, Payload) = match Generation::open(dir.join(name.trim())) {
+        Ok(opened) => opened,
+        Err(Unusable::OtherSchema) => return Err(RebuildReason::OtherSchema),
+        Err(Unusable::Broken(error)) => return Err(broken(error)),
+    };
+    Writer::open(Arc::new(generation), payload, writer_memory_bytes).map_err(|error| broken(error.to_string()))
+}
+
+/// Folders of generations with their numbers.
+fn generations(dir: &Path) -> Vec<(u64, PathBuf)> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_prefix(GENERATION)?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect()
+}

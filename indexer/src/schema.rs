@@ -1,0 +1,124 @@
+//! The fields of a document.
+
+use tantivy::schema::{Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
+
+use crate::facet::Facet;
+use crate::text::Words;
+
+/// Version of the fields and of how they are filled. Raise it with any change to either: an index of another version is rebuilt.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Name of the tokenizer of text fields.
+const WORDS: &str = "words";
+
+/// Handles of all fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    /// Id of the workflow: the key by which documents are replaced.
+    pub(crate) id: Field,
+    /// Hash of all that the document says, to compare an index with the database.
+    pub(crate) revision: Field,
+    /// Seconds since 1970 from which the workflow may be seen; 0: always.
+    pub(crate) visible_from: Field,
+    /// Seconds since 1970 at which it was published, or made, for the order of the newest.
+    pub(crate) listed_at: Field,
+    /// Tempo in beats a minute.
+    pub(crate) bpm: Field,
+    /// The card, as JSON.
+    pub(crate) card: Field,
+    /// Values of facets, in the order of [`Facet::ALL`].
+    pub(crate) facets: [Field; Facet::ALL.len()],
+    /// Fields that text is looked for in.
+    pub(crate) texts: TextFields,
+}
+
+/// The text fields.
+#[derive(Clone, Debug)]
+pub(crate) struct TextFields {
+    pub(crate) title: Field,
+    pub(crate) tags: Field,
+    pub(crate) author: Field,
+    pub(crate) devices: Field,
+    pub(crate) plugins: Field,
+    pub(crate) macros: Field,
+    pub(crate) chains: Field,
+    pub(crate) description: Field,
+}
+
+impl TextFields {
+    /// Fields with their weights: what somebody chose as a name says more about a rack than what it happens to contain, and a
+    /// description mentions everything.
+    pub(crate) fn weighted(&self) -> [(Field, f32); 8] {
+        [
+            (self.title, 5.0),
+            (self.tags, 3.0),
+            (self.author, 3.0),
+            (self.devices, 2.0),
+            (self.plugins, 2.0),
+            (self.macros, 1.5),
+            (self.chains, 1.5),
+            (self.description, 1.0),
+        ]
+    }
+}
+
+/// The schema and its handles.
+pub(crate) fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let number = NumericOptions::default().set_fast();
+    // BM25's b of 0.75 is fixed in tantivy and wrong for titles and lists of a few words: a rack with many devices is not worse for
+    // it. So the norm of length is on for descriptions only.
+    let text = |length_matters: bool| {
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default()
+                .set_tokenizer(WORDS)
+                .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+                .set_fieldnorms(length_matters),
+        )
+    };
+    let fields = Fields {
+        id: builder.add_u64_field("id", number.clone().set_indexed()),
+        revision: builder.add_u64_field("revision", number.clone()),
+        visible_from: builder.add_i64_field("visible_from", number.clone()),
+        listed_at: builder.add_i64_field("listed_at", number.clone()),
+        bpm: builder.add_f64_field("bpm", number),
+        card: builder.add_bytes_field("card", STORED),
+        facets: Facet::ALL.map(|facet| {
+            let only_fast = TextOptions::default().set_fast("raw");
+            builder.add_text_field(facet_field(facet), only_fast)
+        }),
+        texts: TextFields {
+            title: builder.add_text_field("title", text(false)),
+            tags: builder.add_text_field("tags", text(false)),
+            author: builder.add_text_field("author", text(false)),
+            devices: builder.add_text_field("devices", text(false)),
+            plugins: builder.add_text_field("plugins", text(false)),
+            macros: builder.add_text_field("macros", text(false)),
+            chains: builder.add_text_field("chains", text(false)),
+            description: builder.add_text_field("description", text(true)),
+        },
+    };
+    (builder.build(), fields)
+}
+
+/// The tokenizers that the schema names.
+pub(crate) fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::default();
+    manager.register(WORDS, TextAnalyzer::builder(Words).build());
+    manager
+}
+
+/// Name of the field that holds the values of a facet.
+pub(crate) fn facet_field(facet: Facet) -> &'static str {
+    match facet {
+        Facet::Genre => "facet_genre",
+        Facet::Key => "facet_key",
+        Facet::Device => "facet_device",
+        Facet::Plugin => "facet_plugin",
+        Facet::Tag => "facet_tag",
+        Facet::Kind => "facet_kind",
+        Facet::Difficulty => "facet_difficulty",
+        Facet::Author => "facet_author",
+    }
+}

@@ -1,0 +1,196 @@
+//! How text becomes words, for documents and for queries alike: letters and digits, letter case and accents folded, runs of
+//! Chinese, Japanese and Korean script cut into overlapping pairs (those scripts put no spaces between words).
+
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+use unicode_normalization::UnicodeNormalization;
+
+/// Longest word, in characters; what is longer is cut. Longer ones are data, not words.
+const MAX_WORD_CHARS: usize = 64;
+
+/// Folds letter case, accents and compatibility forms: `Café` and `CAFE` become `cafe`.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_accent(*c)).nfc() {
+        for lower in c.to_lowercase() {
+            match lower {
+                'ß' => folded.push_str("ss"),
+                'æ' => folded.push_str("ae"),
+                'œ' => folded.push_str("oe"),
+                'ø' => folded.push('o'),
+                'ł' => folded.push('l'),
+                'đ' | 'ð' => folded.push('d'),
+                'þ' => folded.push_str("th"),
+                'ı' => folded.push('i'),
+                // Lower case of a capital I with a dot, after its dot was dropped, may bring the dot back.
+                other if is_accent(other) => {}
+                other => folded.push(other),
+            }
+        }
+    }
+    folded
+}
+
+/// The words of a text, folded, in order.
+pub fn words(text: &str) -> Vec<String> {
+    tokens(text).into_iter().map(|token| token.text).collect()
+}
+
+/// The tokenizer of every text field.
+#[derive(Clone, Default)]
+pub(crate) struct Words;
+
+impl Tokenizer for Words {
+    type TokenStream<'a> = WordStream;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream {
+        WordStream {
+            tokens: tokens(text),
+            next: 0,
+        }
+    }
+}
+
+/// Tokens of one text.
+pub(crate) struct WordStream {
+    tokens: Vec<Token>,
+    next: usize,
+}
+
+impl TokenStream for WordStream {
+    fn advance(&mut self) -> bool {
+        self.next += 1;
+        self.next <= self.tokens.len()
+    }
+
+    fn token(&self) -> &Token {
+        &self.tokens[self.next - 1]
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.tokens[self.next - 1]
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    /// Letters, digits and their accents.
+    Spaced,
+    /// Script without spaces between words.
+    Unspaced,
+    /// Everything that separates.
+    Neither,
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut found = Vec::new();
+    let mut run_start = 0;
+    let mut run_script = Script::Neither;
+    for (at, c) in text.char_indices() {
+        let script = script_of(c);
+        if script != run_script {
+            close_run(text, run_start, at, run_script, &mut found);
+            run_start = at;
+            run_script = script;
+        }
+    }
+    close_run(text, run_start, text.len(), run_script, &mut found);
+    found
+}
+
+fn close_run(text: &str, from: usize, to: usize, script: Script, found: &mut Vec<Token>) {
+    match script {
+        Script::Neither => {}
+        Script::Spaced => push(text, from, to, found),
+        Script::Unspaced => {
+            let mut starts: Vec<usize> = text[from..to].char_indices().map(|(at, _)| from + at).collect();
+            starts.push(to);
+            if starts.len() == 2 {
+                push(text, from, to, found);
+            }
+            for pair in starts.windows(3) {
+                push(text, pair[0], pair[2], found);
+            }
+        }
+    }
+}
+
+fn push(text: &str, from: usize, to: usize, found: &mut Vec<Token>) {
+    let word: String = fold(&text[from..to])
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .take(MAX_WORD_CHARS)
+        .collect();
+    if word.is_empty() {
+        return;
+    }
+    found.push(Token {
+        offset_from: from,
+        offset_to: to,
+        position: found.len(),
+        text: word,
+        position_length: 1,
+    });
+}
+
+fn script_of(c: char) -> Script {
+    if is_unspaced(c) {
+        Script::Unspaced
+    } else if c.is_alphanumeric() || is_accent(c) {
+        Script::Spaced
+    } else {
+        Script::Neither
+    }
+}
+
+/// Combining diacritical marks of the Latin, Greek and Cyrillic scripts; Japanese voicing marks are letters of their own.
+fn is_accent(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+/// Hiragana, Katakana, Han and Hangul.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}'
+        | '\u{ac00}'..='\u{d7af}' | '\u{1100}'..='\u{11ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn case_accents_and_compatibility_forms_fold() {
+        assert_eq!(
+            fold("Café CAFE\u{301} ＦＵＬＬ Straße Ørsted İ"),
+            "cafe cafe full strasse orsted i"
+        );
+    }
+
+    #[test]
+    fn words_are_letters_and_digits() {
+        assert_eq!(words("Auto-Pan & EQ Eight (808)"), ["auto", "pan", "eq", "eight", "808"]);
+        assert_eq!(words("  ###  "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn unspaced_scripts_are_cut_into_overlapping_pairs() {
+        assert_eq!(words("東京ドラム kit"), ["東京", "京ド", "ドラ", "ラム", "kit"]);
+        assert_eq!(words("音"), ["音"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_cut_at_character_borders_in_order(text in any::<String>()) {
+            let mut position = 0;
+            for token in tokens(&text) {
+                prop_assert!(text.get(token.offset_from..token.offset_to).is_some());
+                prop_assert_eq!(token.position, position);
+                prop_assert!(token.text.chars().count() <= MAX_WORD_CHARS);
+                position += 1;
+            }
+        }
+    }
+}
