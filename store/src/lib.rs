@@ -13,6 +13,7 @@ pub mod files;
 pub mod gaps;
 pub mod ids;
 pub mod index_log;
+pub mod migrate;
 pub mod parsed_rack;
 pub mod queue;
 pub mod rack_summary;

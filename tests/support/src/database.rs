@@ -27,7 +27,7 @@ impl TestDb {
     /// The variable is missing, the server is not there, or a migration fails.
     pub async fn new() -> Self {
         let db = Self::empty().await;
-        migrate(db.pool()).await;
+        store::migrate::run(db.url()).await.expect("migrate the test database");
         db
     }
 
@@ -150,24 +150,4 @@ async fn execute(connection: &mut sqlx::MySqlConnection, sql: String) {
         .execute(connection)
         .await
         .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
-}
-
-/// Loads the migrations, file by file.
-async fn migrate(pool: &Db) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .expect("read `migrations`")
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect();
-    files.sort();
-    let mut connection = pool.acquire().await.expect("a connection to migrate with");
-    for file in files {
-        let sql = std::fs::read_to_string(&file).expect("read a migration");
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut *connection)
-            .await
-            .unwrap_or_else(|error| panic!("`{}` failed: {error}", file.display()));
-    }
 }

@@ -1,39 +1,7 @@
--- Interim: the end state of our additions, as plain statements. Becomes guarded migrations.
+-- Tables of the pipeline's own, beside the seed's.
 
-ALTER TABLE users
-  ADD COLUMN is_admin BOOLEAN NOT NULL DEFAULT FALSE,
-  ADD COLUMN suspended_at TIMESTAMP NULL;
-
-ALTER TABLE workflows
-  -- what the bytes are
-  ADD COLUMN kind ENUM('audio_effect','instrument','midi_effect','drum') NULL,
-  ADD COLUMN preset_form ENUM('rack','device') NULL,
-  ADD COLUMN file_hash BINARY(32) NULL,
-  ADD COLUMN content_hash BINARY(32) NULL,
-  -- what became of the parse
-  ADD COLUMN parse_state ENUM('pending','parsed','failed','no_file') NOT NULL DEFAULT 'pending',
-  ADD COLUMN parse_error_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
-  ADD COLUMN parse_error VARCHAR(1000) NULL,
-  ADD COLUMN parser_version INT UNSIGNED NULL,
-  ADD COLUMN parsed_at TIMESTAMP(6) NULL,
-  -- what it needs to open
-  ADD COLUMN required_live_version VARCHAR(20) NULL,
-  ADD COLUMN required_edition ENUM('intro','standard','suite','unknown') NULL,
-  ADD COLUMN requirements JSON NULL,
-  -- canonical forms, kept by triggers
-  ADD COLUMN musical_key VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NULL,
-  ADD COLUMN tempo DECIMAL(6,2) NULL,
-  -- moderation, and the marker that counters changed
-  ADD COLUMN taken_down_at TIMESTAMP NULL,
-  ADD COLUMN taken_down_reason VARCHAR(500) NULL,
-  ADD COLUMN counts_changed_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
-  ADD UNIQUE KEY uq_user_file (user_id, file_hash),
-  ADD INDEX idx_file_hash (file_hash),
-  ADD INDEX idx_content_hash (content_hash),
-  ADD INDEX idx_parse_state (parse_state, id),
-  ADD INDEX idx_counts_changed (counts_changed_at, id);
-
-CREATE TABLE parsed_racks (
+-- What the parser found in a workflow's file. Apart from `workflows`, because a rack can be megabytes of JSON.
+CREATE TABLE IF NOT EXISTS parsed_racks (
   workflow_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
   parser_version INT UNSIGNED NOT NULL,
   -- the few facts that the index needs, small
@@ -45,7 +13,8 @@ CREATE TABLE parsed_racks (
   FOREIGN KEY (workflow_id) REFERENCES workflows(id) ON DELETE CASCADE
 ) ENGINE=InnoDB;
 
-CREATE TABLE api_tokens (
+-- Bearer tokens. Only a hash is kept: whoever reads this table cannot sign in with it.
+CREATE TABLE IF NOT EXISTS api_tokens (
   id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
   user_id BIGINT UNSIGNED NOT NULL,
   name VARCHAR(100) NOT NULL,
@@ -59,21 +28,23 @@ CREATE TABLE api_tokens (
   FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
 ) ENGINE=InnoDB;
 
+-- Which workflows an index must look at again. Written by triggers only, in the transaction of the change.
 -- No foreign key: a deleted workflow's id must reach the index.
-CREATE TABLE index_log (
+CREATE TABLE IF NOT EXISTS index_log (
   id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
   workflow_id BIGINT UNSIGNED NOT NULL,
   logged_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
   INDEX idx_logged (logged_at)
 ) ENGINE=InnoDB;
 
--- Users whose follow counts a cascade left behind.
-CREATE TABLE count_repairs (
+-- Users whose counts a statement changed without being allowed to write them (error 1442); a job recounts them.
+CREATE TABLE IF NOT EXISTS count_repairs (
   user_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
   noted_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE=InnoDB;
 
-CREATE TABLE queue_workers (
+-- Processes that take jobs, one row a queue.
+CREATE TABLE IF NOT EXISTS queue_workers (
   id VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   queue VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   node VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -85,7 +56,8 @@ CREATE TABLE queue_workers (
   KEY ix_last_seen (last_seen)
 ) ENGINE=InnoDB;
 
-CREATE TABLE queue_jobs (
+-- Jobs, written in the transaction of the row that they are about.
+CREATE TABLE IF NOT EXISTS queue_jobs (
   id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   queue VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   job LONGBLOB NOT NULL,
@@ -108,7 +80,7 @@ CREATE TABLE queue_jobs (
 ) ENGINE=InnoDB;
 
 -- One row a schedule: the last time that it fired, so that a tick fires once however many schedulers run.
-CREATE TABLE schedules (
+CREATE TABLE IF NOT EXISTS schedules (
   name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   last_fired_at DATETIME(6) NOT NULL
 ) ENGINE=InnoDB;
