@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod output;
+pub mod parts;
 pub mod servers;
 pub mod shutdown;
 

@@ -3,17 +3,28 @@
 use std::process::ExitCode;
 
 use ::config::Settings;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
+
+use crate::parts::{self, Shared, Wanted};
+use crate::shutdown;
 
 /// Arguments of `cookbook serve`.
 #[derive(Debug, Args)]
+#[command(after_help = "Several can run, each with an index folder of its own (`index.dir`). Jobs are done by `cookbook work`.")]
 pub struct ServeArgs {}
 
-/// Runs `cookbook serve`.
+/// Serves until a signal to stop comes.
 ///
 /// # Errors
-/// Always, for the moment.
-pub async fn run(_args: ServeArgs, _settings: Settings) -> Result<ExitCode> {
-    bail!("`cookbook serve` is not built yet")
+/// The address is taken, the file store cannot be opened, or a part fails.
+pub async fn run(_args: ServeArgs, settings: Settings) -> Result<ExitCode> {
+    let stop = shutdown::on_signal()?;
+    let listener = parts::listen(&settings).await?;
+    let wanted = Wanted {
+        api: Some(listener),
+        workers: false,
+    };
+    parts::run(&Shared::open(settings).await?, wanted, stop).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,23 +1,98 @@
-//! `cookbook up`: everything in one process.
+//! `cookbook up`: everything in one process, with private servers where none are configured.
 
 use std::process::ExitCode;
 
 use ::config::Settings;
 use anyhow::{Result, bail};
 use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::parts::{self, Shared};
+use crate::servers::{self, Claim, Durability, PrivateServers};
+use crate::{migrate, output, shutdown};
 
 /// Arguments of `cookbook up`.
 #[derive(Debug, Args)]
+#[command(
+    long_about = "Run everything in one process: the API, the workers, the scheduler and the follower of the search index.\n\n\
+        Where `database.url` or `redis.url` is not configured, a private MariaDB (or MySQL) and Redis are started as children, with their data \
+        under `data.dir`, on ports of their own on the loopback address. They stop with this process, however it ends. With URLs \
+        configured, those are used, and nothing is started.",
+    after_help = "Examples:\n  \
+        cookbook up --demo\n  \
+        COOKBOOK_DATABASE__URL=mysql://me:secret@db.example.org/cookbook cookbook up\n  \
+        COOKBOOK_DATA__DIR=/srv/cookbook COOKBOOK_HTTP__LISTEN=127.0.0.1:9090 cookbook up"
+)]
 pub struct UpArgs {
     /// Fill an empty database with a made-up community whose racks are real files
     #[arg(long)]
     pub demo: bool,
 }
 
-/// Runs `cookbook up`.
+/// Runs everything until a signal to stop comes.
 ///
 /// # Errors
-/// Always, for the moment.
-pub async fn run(_args: UpArgs, _settings: Settings) -> Result<ExitCode> {
-    bail!("`cookbook up` is not built yet")
+/// The data folder is in use, the address is taken, a server does not start, a migration fails, or a part fails.
+pub async fn run(args: UpArgs, mut settings: Settings) -> Result<ExitCode> {
+    let stop = shutdown::on_signal()?;
+    let claim = Claim::take(&settings.data.dir)?;
+    claim.dir().clone_into(&mut settings.data.dir);
+    // Before anything is started: a taken address should not cost a start of the servers.
+    let listener = parts::listen(&settings).await?;
+    let private = start_missing(&claim, &mut settings).await?;
+    let ended = run_parts(&args, settings, listener, stop).await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Starts private servers for the URLs that are not configured, and fills these in.
+async fn start_missing(claim: &Claim, settings: &mut Settings) -> Result<Option<PrivateServers>> {
+    let wanted = servers::Wanted {
+        database: settings.database.url.is_empty(),
+        redis: settings.redis.url.is_empty(),
+        durability: Durability::Durable,
+    };
+    if !wanted.database && !wanted.redis {
+        return Ok(None);
+    }
+    let private = PrivateServers::start(claim, wanted).await?;
+    if let Some(url) = &private.database_url {
+        settings.database.url = url.clone();
+    }
+    if let Some(url) = &private.redis_url {
+        settings.redis.url = url.clone();
+    }
+    Ok(Some(private))
+}
+
+async fn run_parts(args: &UpArgs, settings: Settings, listener: TcpListener, stop: CancellationToken) -> Result<()> {
+    tokio::select! {
+        migrated = migrate::apply(&settings) => migrated?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    if args.demo {
+        bail!("`--demo` is not built yet");
+    }
+    let address = listener.local_addr()?;
+    let shared = Shared::open(settings).await?;
+    welcome(&format!("http://{address}"))?;
+    let wanted = parts::Wanted {
+        api: Some(listener),
+        workers: true,
+    };
+    parts::run(&shared, wanted, stop).await
+}
+
+/// Says where it is and what to try.
+fn welcome(base: &str) -> Result<()> {
+    output::line(format!(
+        "Ableton Cookbook is up at {base} (Ctrl-C stops it). To try, from another terminal:\n  \
+         cookbook ingest PATH              take a folder of racks in\n  \
+         curl '{base}/v1/search?q=bass'    search\n  \
+         {base}/v1/docs                    the API, described"
+    ))?;
+    Ok(())
 }

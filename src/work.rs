@@ -1,40 +1,29 @@
 //! `cookbook work`: workers and the scheduler.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ::config::Settings;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use store::files::Files;
-use store::wake::Wake;
 
+use crate::parts::{self, Shared, Wanted};
 use crate::shutdown;
 
 /// Arguments of `cookbook work`.
 #[derive(Debug, Args)]
+#[command(after_help = "As many as are wanted can run, on as many machines: the queue is in MySQL.")]
 pub struct WorkArgs {}
 
-/// Runs `cookbook work`: until a signal to stop comes.
+/// Works until a signal to stop comes.
 ///
 /// # Errors
-/// The database or the file store cannot be opened, or a schedule cannot be read.
+/// The file store cannot be opened, a schedule cannot be read, or a part fails.
 pub async fn run(_args: WorkArgs, settings: Settings) -> Result<ExitCode> {
-    let shutdown = shutdown::on_signal().context("listen for signals")?;
-    let context = context(settings).await?;
-    jobs::run(context, shutdown).await?;
+    let stop = shutdown::on_signal()?;
+    let wanted = Wanted {
+        api: None,
+        workers: true,
+    };
+    parts::run(&Shared::open(settings).await?, wanted, stop).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What jobs need, opened from the settings.
-///
-/// # Errors
-/// The database or the file store cannot be opened.
-pub(crate) async fn context(settings: Settings) -> Result<jobs::Context> {
-    let db = store::db::connect(&settings.database)
-        .await
-        .context("connect to the database")?;
-    let files = Files::open(&settings).context("open the file store")?;
-    let wake = Wake::start(&settings.redis).context("`redis.url`")?;
-    Ok(jobs::Context::new(db, files, Arc::new(settings), wake))
 }

@@ -24,6 +24,17 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
         .await
 }
 
+/// Opens a pool without connecting: the database may come later, or go and come back.
+///
+/// # Errors
+/// The URL is malformed.
+pub fn connect_lazy(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
+    let options = MySqlConnectOptions::from_str(settings.url.expose())?;
+    Ok(pool_options(settings.max_connections)
+        .acquire_timeout(Duration::from_secs(settings.acquire_timeout_s))
+        .connect_lazy_with(options))
+}
+
 /// Options that every pool of this program has.
 fn pool_options(max_connections: u32) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
