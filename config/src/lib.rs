@@ -1,11 +1,14 @@
-//! Settings of the program, and logging.
+//! Settings of the program, the device catalogue, and logging.
 //!
 //! [`Settings`] is read from three layers, each over the one before: the commented `config/default.toml` that is compiled in,
 //! a file, and environment variables. A key that the defaults do not name is refused, with the nearest one that they do.
 
+pub mod catalogue;
+mod live_version;
 mod log;
 mod settings;
 
+pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{LogFormat, init_logging};
 pub use settings::{
     DEFAULTS, DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings,

@@ -158,10 +158,12 @@ sections! {
         max_elements: u64,
         /// Deepest nesting.
         max_depth: usize,
-        /// Longest value kept.
+        /// Longest tag with its attributes.
         max_value_bytes: usize,
-        /// Most chains, devices, mappings and samples, each.
+        /// Most racks, chains, devices, mappings and samples, together.
         max_items: usize,
+        /// Most bytes of names and texts, together.
+        max_text_bytes: usize,
     }
     /// `[jobs]`
     JobsSettings {

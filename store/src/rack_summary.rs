@@ -54,6 +54,9 @@ pub struct DeviceSummary {
     pub element: String,
     /// Name that people know, such as `EQ Eight`; of a Max for Live device, its file's name without `.amxd`.
     pub name: String,
+    /// Name to group by: the same for the old and the new element of one device, such as `Auto Pan` of an `Auto Pan-Tremolo`.
+    #[serde(default)]
+    pub facet: String,
     /// Where it comes from.
     pub origin: DeviceOrigin,
     /// `instrument`, `audio_effect` or `midi_effect`; empty where unknown.

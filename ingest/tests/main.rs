@@ -1,0 +1,3 @@
+//! Tests of `ingest` against real files, hostile files and real servers.
+
+mod corpus;
