@@ -13,6 +13,7 @@ pub mod files;
 pub mod gaps;
 pub mod ids;
 pub mod index_log;
+pub mod index_node;
 pub mod migrate;
 pub mod parsed_rack;
 pub mod queue;
