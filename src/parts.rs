@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ::config::Settings;
 use anyhow::{Context, Result, anyhow};
+use indexer::Index;
 use store::Db;
 use store::files::Files;
 use store::wake::Wake;
@@ -63,6 +64,26 @@ impl Shared {
         })
     }
 
+    /// The search index of this process.
+    ///
+    /// # Errors
+    /// Another process has its folder, or it cannot be used.
+    fn open_index(&self) -> Result<Index> {
+        let settings = &self.settings;
+        Index::open(&settings.index_dir(), settings.index.writer_memory_bytes).context("open the search index")
+    }
+
+    /// For the API.
+    fn for_api(&self, index: Index) -> query_api::ApiContext {
+        let Self {
+            db,
+            files,
+            wake,
+            settings,
+        } = self.clone();
+        query_api::ApiContext::new(db, files, index, settings, wake)
+    }
+
     /// For the workers.
     pub fn for_jobs(&self) -> jobs::Context {
         let Self {
@@ -93,12 +114,28 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
 pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Result<()> {
     let mut parts = JoinSet::new();
     if let Some(listener) = wanted.api {
-        let stop = stop.clone();
-        // `query_api::serve` takes the listener as soon as it is there.
+        let index = shared.open_index()?;
+        let (context, stop) = (shared.for_api(index.clone()), stop.clone());
+        parts.spawn({
+            let stop = stop.clone();
+            async move {
+                (
+                    "the API",
+                    query_api::serve(context, listener, stop).await.context("serve HTTP"),
+                )
+            }
+        });
+        let db = shared.db.clone();
         parts.spawn(async move {
+            // The follower of the log takes the place of this first build.
+            while index.rebuild_wanted().is_some() && !stop.is_cancelled() {
+                if let Err(error) = index.rebuild(&db, |_| {}).await {
+                    warn!(%error, "the index is not built yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
             stop.cancelled().await;
-            drop(listener);
-            ("the API", Ok(()))
+            ("the follower of the index", Ok(()))
         });
     }
     if wanted.workers {

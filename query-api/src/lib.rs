@@ -1,1 +1,21 @@
 //! The only door: HTTP and JSON.
+//!
+//! [`router`] is the table of contents. A handler's extractors are its policy; what it does is in `store`, `ingest` and `indexer`.
+//! This crate alone knows HTTP.
+
+mod change;
+mod context;
+mod detached;
+mod error;
+mod extract;
+mod handlers;
+mod observe;
+mod position;
+mod router;
+mod server;
+
+pub use context::ApiContext;
+pub use error::{ApiError, Cause, FieldError, Problem};
+pub use extract::{Admin, MaybeSignedIn, SignedIn};
+pub use router::{openapi, router};
+pub use server::serve;

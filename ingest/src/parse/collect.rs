@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::privacy::without_folders;
 use super::value::Attributes;
 use super::{ParseError, ParseWarning, WarningCode};
-use crate::rack::{Form, Index, ParsedRack, WrittenBy};
+use crate::rack::{Form, Index, Kind, ParsedRack, WrittenBy};
 
 /// What a parameter belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,11 @@ impl<'a> Collector<'a> {
     /// What the file holds, once that is known.
     pub(super) fn form(&self) -> Option<Form> {
         self.has_document().then_some(self.parsed.form)
+    }
+
+    /// What the outermost rack does, once that is known. A device's kind is found at the end.
+    pub(super) fn rack_kind(&self) -> Option<Kind> {
+        self.parsed.racks.first().map(|rack| rack.kind)
     }
 
     /// Notes something odd; the first of each kind is told in words, the others are counted.

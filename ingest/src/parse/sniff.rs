@@ -9,7 +9,7 @@ use super::container::{Container, container, looks_like_xml};
 use super::limits::Limits;
 use super::machine::Machine;
 use super::window::read_head;
-use crate::rack::Form;
+use crate::rack::{Form, Kind};
 
 /// Bytes of a file that [`sniff`] makes use of; more do not hurt.
 pub const SNIFF_BYTES: usize = 8 * 1024;
@@ -22,6 +22,8 @@ const HEAD_BYTES: u64 = 16 * 1024;
 pub struct Sniffed {
     /// A rack, or what will turn out to be a device preset or an error.
     pub form: Form,
+    /// What a rack does.
+    pub kind: Option<Kind>,
 }
 
 /// Tells by the first bytes of a file whether it may be a rack or a device preset. [`parse`](super::parse) has the last word: it reads
@@ -60,7 +62,10 @@ pub fn sniff(head: &[u8]) -> Result<Sniffed, ParseError> {
     let mut machine = Machine::new(&limits);
     read_head(&xml, &mut machine)?;
     match machine.collector.form() {
-        Some(form) => Ok(Sniffed { form }),
+        Some(form) => Ok(Sniffed {
+            form,
+            kind: machine.collector.rack_kind(),
+        }),
         // The tags of the root break off, or there are none.
         None if machine.is_live_set() => Err(ParseError::LiveSet),
         None if machine.is_untouched() => Err(ParseError::NotXml),

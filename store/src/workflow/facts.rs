@@ -25,7 +25,7 @@ pub struct RackFile {
 
 /// Everything that is recorded of a parsed file.
 #[derive(Clone, Debug)]
-pub struct ParsedFacts<'a> {
+pub struct ParsedFacts {
     /// What it is for.
     pub kind: RackKind,
     /// Rack or single device.
@@ -37,13 +37,13 @@ pub struct ParsedFacts<'a> {
     /// SHA-256 of the uncompressed XML.
     pub content_hash: [u8; 32],
     /// Version of Live that wrote it.
-    pub ableton_version: Option<&'a str>,
+    pub ableton_version: Option<String>,
     /// Distinct device names: the seed's `devices_used`.
     pub devices_used: Value,
     /// The seed's `macro_controls`.
     pub macro_controls: Value,
     /// Least version of Live that opens it.
-    pub required_live_version: Option<&'a str>,
+    pub required_live_version: Option<String>,
     /// Least edition of Live that opens it completely.
     pub required_edition: Edition,
     /// What forces version and edition.
@@ -51,7 +51,7 @@ pub struct ParsedFacts<'a> {
     /// Version of the parser.
     pub parser_version: u32,
     /// The few facts that the index needs.
-    pub summary: &'a RackSummary,
+    pub summary: RackSummary,
     /// The whole parsed rack.
     pub rack: Value,
     /// What the parser found odd.
@@ -87,7 +87,7 @@ pub async fn find_rack_file(db: &mut Conn, id: WorkflowId) -> Result<Option<Rack
 ///
 /// # Errors
 /// The database refused.
-pub async fn record_parsed(db: &mut Conn, id: WorkflowId, facts: &ParsedFacts<'_>) -> Result<bool, StoreError> {
+pub async fn record_parsed(db: &mut Conn, id: WorkflowId, facts: &ParsedFacts) -> Result<bool, StoreError> {
     let Some(row) = sqlx::query!(
         r#"SELECT user_id AS "user_id: UserId", file_hash FROM workflows WHERE id = ? FOR UPDATE"#,
         id
@@ -129,7 +129,7 @@ pub async fn record_parsed(db: &mut Conn, id: WorkflowId, facts: &ParsedFacts<'_
     )
     .execute(&mut *db)
     .await?;
-    crate::parsed_rack::replace(db, id, facts.parser_version, facts.summary, &facts.rack, &facts.warnings).await?;
+    crate::parsed_rack::replace(db, id, facts.parser_version, &facts.summary, &facts.rack, &facts.warnings).await?;
     Ok(true)
 }
 

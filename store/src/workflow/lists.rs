@@ -62,29 +62,3 @@ pub async fn list_own(
         })
         .collect())
 }
-
-/// Workflows still `pending` that were made at least `older_than_s` seconds ago, by id, after `after`: for the sweep.
-///
-/// # Errors
-/// The database refused.
-pub async fn list_pending(
-    db: &mut Conn,
-    older_than_s: u32,
-    after: WorkflowId,
-    limit: u32,
-) -> Result<Vec<WorkflowId>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"
-        SELECT id AS "id: WorkflowId" FROM workflows
-        WHERE parse_state = 'pending' AND id > ?
-          AND (created_at IS NULL OR created_at <= UTC_TIMESTAMP() - INTERVAL ? SECOND)
-        ORDER BY id
-        LIMIT ?
-        "#,
-        after,
-        older_than_s,
-        limit
-    )
-    .fetch_all(db)
-    .await?)
-}

@@ -9,12 +9,13 @@ mod lists;
 mod read;
 mod write;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{ParsedFacts, RackFile, find_rack_file, record_failed, record_no_file, record_parsed, record_pending};
-pub use lists::{OwnWorkflow, list_own, list_pending};
-pub use read::{Author, Workflow, find, find_by_file, latest_change};
-pub use write::{Details, NewWorkflow, delete, insert, publish, unpublish, update_details};
+pub use lists::{OwnWorkflow, list_own};
+pub use read::{Author, Workflow, find, find_by_file, find_by_file_now, latest_change};
+pub use write::{DetailChanges, Details, NewWorkflow, change_details, delete, insert, lock, publish, unpublish};
 
 /// What a rack or device preset is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, sqlx::Type, Serialize, Deserialize)]
@@ -118,4 +119,33 @@ pub enum Edition {
     Suite,
     /// Not known for some device in it, so that nothing may be promised.
     Unknown,
+}
+
+/// Beats per minute, to the hundredth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tempo(u32);
+
+impl Tempo {
+    /// Slowest and fastest that Live's own tempo field takes.
+    pub const RANGE: std::ops::RangeInclusive<f64> = 20.0..=999.0;
+
+    /// Rounds to the hundredth; `None` outside of [`Tempo::RANGE`].
+    pub fn from_bpm(bpm: f64) -> Option<Self> {
+        Self::RANGE.contains(&bpm).then(|| Self((bpm * 100.0).round() as u32))
+    }
+
+    /// Beats per minute.
+    pub fn bpm(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+
+    /// As stored in `workflows.tempo`.
+    fn decimal(self) -> Decimal {
+        Decimal::new(i64::from(self.0), 2)
+    }
+
+    /// As stored in the seed's `workflows.bpm`: the nearest whole number.
+    fn rounded(self) -> i32 {
+        i32::try_from((self.0 + 50) / 100).unwrap_or(i32::MAX)
+    }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use sqlx::types::Json;
 
 use super::{Difficulty, Edition, ParseState, PresetForm, RackKind, RackType};
@@ -28,7 +29,7 @@ pub struct Workflow {
     /// Genre, as its author says.
     pub genre: Option<String>,
     /// Beats per minute, to the hundredth.
-    pub tempo: Option<Decimal>,
+    pub bpm: Option<f64>,
     /// Key as its author wrote it.
     pub key_signature: Option<String>,
     /// Key in canonical form; `None` where the written one is no key.
@@ -70,7 +71,7 @@ pub struct Workflow {
     /// Ratings.
     pub ratings: i32,
     /// Mean of the ratings, 0 without any.
-    pub average_rating: Decimal,
+    pub average_rating: f64,
     /// Whether its author published it.
     pub is_published: bool,
     /// When it was, or will be, public.
@@ -147,7 +148,7 @@ pub async fn find(db: &mut Conn, id: WorkflowId) -> Result<Option<Workflow>, Sto
         kind: row.kind.unwrap_or(row.rack_type.into()),
         form: row.form,
         genre: row.genre,
-        tempo: row.tempo,
+        bpm: row.tempo.and_then(|tempo| tempo.to_f64()),
         key_signature: row.key_signature,
         musical_key: row.musical_key,
         difficulty: row.difficulty.unwrap_or_default(),
@@ -168,7 +169,7 @@ pub async fn find(db: &mut Conn, id: WorkflowId) -> Result<Option<Workflow>, Sto
         likes: row.likes,
         comments: row.comments,
         ratings: row.ratings,
-        average_rating: row.average_rating,
+        average_rating: row.average_rating.to_f64().unwrap_or_default(),
         is_published: row.is_published,
         published_at: row.published_at,
         is_featured: row.is_featured,
@@ -194,15 +195,28 @@ pub async fn find_by_file(db: &mut Conn, user: UserId, hash: FileHash) -> Result
     .await?)
 }
 
+/// Like [`find_by_file`], but sees what others committed after this transaction began.
+///
+/// # Errors
+/// The database refused.
+pub async fn find_by_file_now(db: &mut Conn, user: UserId, hash: FileHash) -> Result<Option<WorkflowId>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: WorkflowId" FROM workflows WHERE user_id = ? AND file_hash = ? FOR UPDATE"#,
+        user,
+        hash.as_bytes()
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
 /// The newest position of the log of changes that this connection sees; in a transaction that changed a workflow, its own change is
 /// at or before it. A client that waits for this position in search finds what it wrote. 0 for an empty log.
 ///
 /// # Errors
 /// The database refused.
 pub async fn latest_change(db: &mut Conn) -> Result<u64, StoreError> {
-    Ok(
-        sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) AS "position!: u64" FROM index_log"#)
-            .fetch_one(db)
-            .await?,
-    )
+    Ok(sqlx::query_scalar!("SELECT id FROM index_log ORDER BY id DESC LIMIT 1")
+        .fetch_optional(db)
+        .await?
+        .unwrap_or_default())
 }

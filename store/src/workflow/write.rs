@@ -1,9 +1,6 @@
 //! What authors do to their workflows. Counts in other tables are kept by triggers.
 
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-
-use super::{Difficulty, PresetForm, RackKind};
+use super::{Difficulty, PresetForm, RackKind, RackType, Tempo};
 use crate::files::FileHash;
 use crate::{Conn, StoreError, UserId, WorkflowId};
 
@@ -16,19 +13,12 @@ pub struct Details {
     pub description: Option<String>,
     /// Genre, at most 100 characters.
     pub genre: Option<String>,
-    /// Beats per minute, to the hundredth.
-    pub tempo: Option<Decimal>,
+    /// Tempo.
+    pub tempo: Option<Tempo>,
     /// Key, at most 10 characters.
     pub key_signature: Option<String>,
     /// Difficulty.
     pub difficulty: Difficulty,
-}
-
-impl Details {
-    /// The seed's `bpm`: the tempo to the nearest whole number.
-    fn bpm(&self) -> Option<i32> {
-        self.tempo.and_then(|tempo| tempo.round().to_i32())
-    }
 }
 
 /// A workflow to be made of an uploaded file.
@@ -40,8 +30,8 @@ pub struct NewWorkflow<'a> {
     pub details: &'a Details,
     /// Unique name for addresses.
     pub slug: &'a str,
-    /// What the head of the file says that it is.
-    pub kind: RackKind,
+    /// What the head of the file says that it is, until the parse knows better.
+    pub kind: Option<RackKind>,
     /// Rack or single device.
     pub form: PresetForm,
     /// The stored file.
@@ -65,12 +55,12 @@ pub async fn insert(db: &mut Conn, new: &NewWorkflow<'_>) -> Result<WorkflowId, 
         new.details.title,
         new.details.description,
         new.slug,
-        new.kind.rack_type(),
+        new.kind.map_or(RackType::AudioEffect, RackKind::rack_type),
         new.kind,
         new.form,
         new.details.genre,
-        new.details.bpm(),
-        new.details.tempo,
+        new.details.tempo.map(Tempo::rounded),
+        new.details.tempo.map(Tempo::decimal),
         new.details.key_signature,
         new.details.difficulty,
         new.file_hash.path(),
@@ -82,29 +72,66 @@ pub async fn insert(db: &mut Conn, new: &NewWorkflow<'_>) -> Result<WorkflowId, 
     Ok(WorkflowId(done.last_insert_id()))
 }
 
-/// Replaces what the author says about it.
+/// What an author changes. Outside, whether a field is changed; inside, whether it then has a value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetailChanges {
+    /// Title, 1 to 255 characters.
+    pub title: Option<String>,
+    /// Description.
+    pub description: Option<Option<String>>,
+    /// Genre.
+    pub genre: Option<Option<String>>,
+    /// Tempo.
+    pub tempo: Option<Option<Tempo>>,
+    /// Key.
+    pub key_signature: Option<Option<String>>,
+    /// Difficulty.
+    pub difficulty: Option<Difficulty>,
+}
+
+/// Changes what the author says about it, and nothing else: what another program wrote into the other columns stays as it is, even
+/// where we would not have taken it.
 ///
 /// # Errors
 /// The database refused.
-pub async fn update_details(db: &mut Conn, id: WorkflowId, details: &Details) -> Result<(), StoreError> {
+pub async fn change_details(db: &mut Conn, id: WorkflowId, changes: &DetailChanges) -> Result<(), StoreError> {
+    let tempo = changes.tempo.flatten();
     sqlx::query!(
         r#"
         UPDATE workflows
-        SET title = ?, description = ?, genre = ?, bpm = ?, tempo = ?, key_signature = ?, difficulty_level = ?
+        SET title = COALESCE(?, title), description = IF(?, ?, description), genre = IF(?, ?, genre),
+            bpm = IF(?, ?, bpm), tempo = IF(?, ?, tempo), key_signature = IF(?, ?, key_signature),
+            difficulty_level = COALESCE(?, difficulty_level)
         WHERE id = ?
         "#,
-        details.title,
-        details.description,
-        details.genre,
-        details.bpm(),
-        details.tempo,
-        details.key_signature,
-        details.difficulty,
+        changes.title,
+        changes.description.is_some(),
+        changes.description.as_ref().and_then(Option::as_deref),
+        changes.genre.is_some(),
+        changes.genre.as_ref().and_then(Option::as_deref),
+        changes.tempo.is_some(),
+        tempo.map(Tempo::rounded),
+        changes.tempo.is_some(),
+        tempo.map(Tempo::decimal),
+        changes.key_signature.is_some(),
+        changes.key_signature.as_ref().and_then(Option::as_deref),
+        changes.difficulty,
         id
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Locks a workflow against every other change until the transaction ends. False when it is gone.
+///
+/// # Errors
+/// The database refused.
+pub async fn lock(db: &mut Conn, id: WorkflowId) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!("SELECT id FROM workflows WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(db)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Publishes; the time of the first publication stays. Publishing again changes nothing.
@@ -142,9 +169,7 @@ pub async fn unpublish(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> 
 /// # Errors
 /// The database refused.
 pub async fn delete(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> {
-    sqlx::query_scalar!("SELECT id FROM workflows WHERE id = ? FOR UPDATE", id)
-        .fetch_optional(&mut *db)
-        .await?;
+    lock(db, id).await?;
     crate::activity::forget_upload(db, id).await?;
     sqlx::query!("DELETE FROM collection_workflows WHERE workflow_id = ?", id)
         .execute(&mut *db)

@@ -1,0 +1,13 @@
+//! Extractors: a handler's signature is its policy. They authenticate, load and bound.
+
+mod body;
+mod page;
+mod search_params;
+mod signed_in;
+mod workflow;
+
+pub(crate) use body::{JsonBody, read_json};
+pub(crate) use page::{Cursor, PageParams};
+pub(crate) use search_params::SearchParams;
+pub use signed_in::{Admin, MaybeSignedIn, SignedIn};
+pub(crate) use workflow::{OwnedWorkflow, WorkflowPath, visible_workflow};

@@ -1,0 +1,11 @@
+//! One file a resource: its handlers, and the form in which it is sent.
+
+pub(crate) mod health;
+pub(crate) mod publication;
+pub(crate) mod search;
+pub(crate) mod tags;
+pub(crate) mod workflow;
+pub(crate) mod workflow_file;
+pub(crate) mod workflow_metadata;
+pub(crate) mod workflow_rack;
+pub(crate) mod workflows;

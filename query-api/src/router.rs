@@ -1,0 +1,161 @@
+//! Every route, and what each request passes through: the table of contents of the API.
+
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, middleware, routing};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::context::ApiContext;
+use crate::error::{ApiError, LoggedCause};
+use crate::handlers::{health, publication, search, tags, workflow, workflow_file, workflow_rack, workflows};
+use crate::observe;
+
+/// Where the OpenAPI document is.
+const OPENAPI_PATH: &str = "/v1/openapi.json";
+
+/// Where its page for people is.
+const DOCS_PATH: &str = "/v1/docs";
+
+/// Room for the form around an upload's file and metadata, in bytes.
+const FORM_BYTES: u64 = 16 * 1024;
+
+/// Requests that are worked on at once; more are answered 503 without waiting in line, which would only make all of them late.
+const MAX_CONCURRENT: usize = 512;
+
+/// What the document says about the whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Ableton Cookbook",
+        description = "Racks of a community: upload, search, download. Errors are `application/problem+json` with a stable `code`. \
+                       Every answer carries `x-request-id`."
+    ),
+    tags(
+        (name = "search", description = "Find racks"),
+        (name = "workflows", description = "Upload, read, change and publish racks"),
+        (name = "tags", description = "Words that authors put on racks"),
+        (name = "health", description = "For operators"),
+    )
+)]
+struct Document;
+
+/// Routes that are bounded, timed and shed under load.
+fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
+    let form_limit = usize::try_from(max_upload_bytes + FORM_BYTES).unwrap_or(usize::MAX);
+    OpenApiRouter::new()
+        .routes(routes!(search::search_workflows))
+        .routes(routes!(workflows::create_workflow).layer(DefaultBodyLimit::max(form_limit)))
+        .routes(routes!(workflows::list_own_workflows))
+        .routes(routes!(
+            workflow::get_workflow,
+            workflow::update_workflow,
+            workflow::delete_workflow
+        ))
+        .routes(routes!(workflow_file::download_workflow_file))
+        .routes(routes!(workflow_rack::get_workflow_rack))
+        .routes(routes!(publication::publish_workflow))
+        .routes(routes!(publication::unpublish_workflow))
+        .routes(routes!(tags::list_tags))
+}
+
+/// Routes for operators, which answer however busy the others are.
+fn operator_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(health::get_livez))
+        .routes(routes!(health::get_readyz))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, paths) = routes(0).merge(operator_routes()).split_for_parts();
+    let mut document = Document::openapi();
+    document.merge(paths);
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.components.get_or_insert_default().add_security_scheme(
+        "token",
+        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+    );
+    document
+}
+
+/// The whole API.
+pub fn router(context: ApiContext) -> Router {
+    let http = &context.settings.http;
+    let document = openapi();
+    let bounded = ServiceBuilder::new()
+        .layer(axum::error_handling::HandleErrorLayer::new(overloaded))
+        .load_shed()
+        .concurrency_limit(MAX_CONCURRENT)
+        .timeout(Duration::from_secs(http.request_timeout_s));
+    let (api, _) = routes(http.max_upload_bytes).split_for_parts();
+    let (operators, _) = operator_routes().split_for_parts();
+    let docs = Router::<ApiContext>::from(SwaggerUi::new(DOCS_PATH).config(utoipa_swagger_ui::Config::new([OPENAPI_PATH])))
+        .layer(middleware::map_response(docs_headers));
+    let api = api
+        .route(OPENAPI_PATH, routing::get(move || async move { Json(document) }))
+        .route_layer(middleware::from_fn(observe::note_route))
+        .layer(bounded)
+        .layer(DefaultBodyLimit::max(http.max_body_bytes));
+    api.merge(operators.route_layer(middleware::from_fn(observe::note_route)))
+        .merge(docs)
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn(observe::log_request))
+                .layer(middleware::from_fn(observe::secure_headers))
+                .layer(middleware::from_fn(observe::explain_bare_errors))
+                .layer(
+                    CompressionLayer::new()
+                        .compress_when(DefaultPredicate::new().and(NotForContentType::new("application/octet-stream"))),
+                )
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
+        .with_state(context)
+}
+
+/// Answers what took too long, or came while there was too much to do.
+async fn overloaded(error: tower::BoxError) -> ApiError {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        ApiError::TimedOut
+    } else {
+        ApiError::Unavailable {
+            what: "a free place among the requests",
+            cause: None,
+        }
+    }
+}
+
+/// Answers after a panic, which is our fault; the panic's message goes to the log only.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+        .unwrap_or_else(|| "panic without a message".to_owned());
+    let cause = std::io::Error::other(format!("panic: {message}"));
+    let mut response = (StatusCode::INTERNAL_SERVER_ERROR, ()).into_response();
+    response.extensions_mut().insert(LoggedCause(std::sync::Arc::new(cause)));
+    response
+}
+
+/// The page of the documentation runs scripts and styles of our own address, and nothing else.
+async fn docs_headers(mut response: Response) -> Response {
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+             frame-ancestors 'none'",
+        ),
+    );
+    response
+}
