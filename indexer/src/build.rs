@@ -1,7 +1,7 @@
 //! A full build: a new index beside the one that answers, filled from the database by the everyday path, then put in its place.
 //!
 //! Changes during the build are not missed: a mark in the log is taken first, every row read afterwards is at least as new as it, and
-//! the log is followed from there, gaps included, before and after the new index answers.
+//! the log is followed from there, gaps included, before the new index answers and after.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use store::{Db, StoreError, WorkflowId};
 
 use crate::document::Entry;
+use crate::follower::{Follower, Step};
 use crate::generation::{Generation, Payload, Writer};
 use crate::schema::SCHEMA_VERSION;
 use crate::{Index, IndexError};
@@ -54,10 +55,15 @@ impl Index {
             logged_at: change.logged_at,
         };
         let writer = self.filled(db, payload, &mut progress).await?;
-        let documents = writer.generation.reader.searcher().num_docs();
 
-        // From here on the follower waits: the new index answers, and follows the log from the mark.
+        // Twice: the first time takes as long as the build has made it, the second, while the follower of the old index waits, a moment.
+        // So answers never go back in time.
+        let follower = Follower::of_build(self.clone(), db.clone(), BATCH, writer);
+        self.caught_up(&follower).await?;
         let mut current = self.shared.writer.clone().lock_owned().await;
+        self.caught_up(&follower).await?;
+        let writer = follower.into_writer().await.ok_or(IndexError::NotReady)?;
+        let documents = writer.generation.reader.searcher().num_docs();
         self.point_to(&writer.generation)?;
         self.publish(&writer)?;
         *current = Some(writer);
@@ -67,6 +73,14 @@ impl Index {
             documents,
             took: started.elapsed(),
         })
+    }
+
+    /// Lets a build's follower apply what the log has by now.
+    async fn caught_up(&self, follower: &Follower) -> Result<(), IndexError> {
+        match follower.catch_up().await? {
+            Step::RebuildNeeded(_) => Err(IndexError::Behind),
+            Step::Idle | Step::Applied { .. } => Ok(()),
+        }
     }
 
     /// A new generation with a document for every workflow that may be shown.

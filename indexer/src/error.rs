@@ -42,6 +42,12 @@ pub enum IndexError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The index does not catch up with the log within a time that is long for it.
+    #[error("the index is behind the log")]
+    Behind,
+    /// There is no index yet: it is being built.
+    #[error("the index is being built")]
+    NotReady,
     /// A thread that worked on the index ended early.
     #[error("a thread of the index ended early: {0}")]
     Thread(String),

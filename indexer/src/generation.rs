@@ -111,6 +111,8 @@ pub(crate) struct Writer {
     writer: IndexWriter,
     /// What the last commit says.
     pub(crate) committed: Payload,
+    /// The committed position with what has been learnt about its gaps since.
+    pub(crate) position: Position,
 }
 
 impl Writer {
@@ -122,6 +124,7 @@ impl Writer {
         Ok(Self {
             generation,
             writer,
+            position: committed.position.clone(),
             committed,
         })
     }
@@ -151,6 +154,7 @@ impl Writer {
         let mut prepared = self.writer.prepare_commit()?;
         prepared.set_payload(&text);
         prepared.commit()?;
+        self.position = payload.position.clone();
         self.committed = payload;
         self.generation.reader.reload()?;
         Ok(())

@@ -203,6 +203,28 @@ impl Index {
         Ok(())
     }
 
+    /// Lets those who wait know that gaps were closed.
+    pub(crate) fn note_position(&self, position: &Position) {
+        self.shared.position.send_if_modified(|known| {
+            let news = known.gaps().len() != position.gaps().len();
+            if news {
+                *known = position.clone();
+            }
+            news
+        });
+    }
+
+    /// Opens the writer again, after it failed.
+    pub(crate) fn reopened_writer(&self) -> Option<Writer> {
+        match open_current(&self.shared.dir, self.shared.writer_memory_bytes) {
+            Ok(writer) => Some(writer),
+            Err(reason) => {
+                self.want_rebuild(reason);
+                None
+            }
+        }
+    }
+
     /// A folder for the next generation.
     pub(crate) fn next_generation_dir(&self) -> PathBuf {
         let highest = generations(&self.shared.dir)

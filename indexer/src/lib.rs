@@ -1,19 +1,22 @@
 //! Rows to tantivy documents; queries to hits and facets.
 //!
 //! [`Index`] is the index of one process: [`Index::search`] answers from memory and files alone, [`Index::rebuild`] makes it from the
-//! database. This crate alone names tantivy. It knows nothing of HTTP, and of the rack format only what `store` keeps of it.
+//! database, [`Follower`] keeps it in step, [`CounterPoller`] its counters. This crate alone names tantivy. It knows nothing of HTTP, and of the rack format only what `store` keeps of it.
 
 mod build;
 mod collector;
 mod columns;
+mod compare;
 mod counters;
 mod directory;
 mod document;
 mod error;
 mod facet;
 mod folder;
+mod follower;
 mod generation;
 mod index;
+mod poll_counters;
 mod query;
 mod request;
 mod response;
@@ -23,10 +26,13 @@ mod text;
 mod values;
 
 pub use build::{BuildProgress, Built};
+pub use compare::Comparison;
 pub use counters::{Counters, Counts, Watermark};
 pub use error::{IndexError, SearchError};
 pub use facet::Facet;
+pub use follower::{Follower, Step};
 pub use index::{Index, IndexStatus, RebuildReason};
+pub use poll_counters::CounterPoller;
 pub use request::{BpmRange, Cursor, SearchRequest, Sort};
 pub use response::{BpmFacet, Card, CardAuthor, FacetCounts, FacetValue, Hit, Requirements, SearchResponse};
 pub use schema::SCHEMA_VERSION;

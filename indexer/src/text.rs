@@ -184,12 +184,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_cut_at_character_borders_in_order(text in any::<String>()) {
-            let mut position = 0;
-            for token in tokens(&text) {
+            for (position, token) in tokens(&text).into_iter().enumerate() {
                 prop_assert!(text.get(token.offset_from..token.offset_to).is_some());
                 prop_assert_eq!(token.position, position);
                 prop_assert!(token.text.chars().count() <= MAX_WORD_CHARS);
-                position += 1;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The index against a real database.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod follow;
+mod rebuild;
 mod search;
 mod support;

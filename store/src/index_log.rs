@@ -101,3 +101,38 @@ pub async fn end(db: &mut Conn) -> Result<u64, StoreError> {
         .await?;
     Ok(end)
 }
+
+/// Rows deleted in one statement: short locks.
+const PRUNE_BATCH: u32 = 5000;
+
+/// Shortens the log: rows of over an hour ago that every known node has applied, and all rows older than `keep_days`, whoever may want
+/// them: a node that was away for longer builds anew. The newest row always stays, and so does the row at each node's position, by which
+/// the node knows that this is the log it followed. Returns how many rows went.
+///
+/// # Errors
+/// The database refused.
+pub async fn prune(db: &mut Conn, keep_days: u32) -> Result<u64, StoreError> {
+    let end = end(db).await?;
+    let applied = sqlx::query_scalar!(r#"SELECT MIN(position) AS "position: u64" FROM index_nodes"#)
+        .fetch_one(&mut *db)
+        .await?
+        .unwrap_or(0);
+    let mut pruned = 0;
+    loop {
+        let result = sqlx::query!(
+            "DELETE FROM index_log
+             WHERE (id < ? AND logged_at < UTC_TIMESTAMP(6) - INTERVAL 1 HOUR) OR (id < ? AND logged_at < UTC_TIMESTAMP(6) - INTERVAL ? DAY)
+             ORDER BY id LIMIT ?",
+            applied.min(end),
+            end,
+            keep_days,
+            PRUNE_BATCH
+        )
+        .execute(&mut *db)
+        .await?;
+        pruned += result.rows_affected();
+        if result.rows_affected() < u64::from(PRUNE_BATCH) {
+            return Ok(pruned);
+        }
+    }
+}

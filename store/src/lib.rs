@@ -14,6 +14,7 @@ pub mod gaps;
 pub mod health;
 pub mod ids;
 pub mod index_log;
+pub mod index_node;
 pub mod migrate;
 pub mod parsed_rack;
 pub mod queue;

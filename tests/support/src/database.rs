@@ -151,3 +151,11 @@ async fn execute(connection: &mut sqlx::MySqlConnection, sql: String) {
         .await
         .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
 }
+
+/// Runs statements on one connection, such as one with a transaction open.
+///
+/// # Panics
+/// A statement fails.
+pub async fn execute_on(connection: &mut store::Conn, sql: &str) {
+    execute(connection, sql.to_owned()).await;
+}

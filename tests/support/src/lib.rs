@@ -13,7 +13,7 @@ mod corpus;
 mod database;
 
 pub use corpus::corpus;
-pub use database::TestDb;
+pub use database::{TestDb, execute_on};
 
 /// URL of the Redis server for tests.
 ///

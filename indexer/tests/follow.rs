@@ -1,0 +1,197 @@
+//! An index follows the log of changes, whatever the order in which transactions commit.
+
+use std::time::{Duration, Instant};
+
+use indexer::{Follower, Index, SearchRequest, Step};
+use test_support::TestDb;
+
+use crate::support::{Fixture, MEMORY, ids};
+
+/// Rows of the log that the triggers of the schema would write.
+async fn log(db: &TestDb, workflow: u64) {
+    db.execute(&format!("INSERT INTO index_log (workflow_id) VALUES ({workflow})"))
+        .await;
+}
+
+/// Steps of a follower at times of the test's own, so that gaps settle without waiting.
+struct Clock {
+    follower: Follower,
+    now: Instant,
+}
+
+impl Clock {
+    fn new(index: &Index, db: &TestDb) -> Self {
+        Self {
+            follower: Follower::new(index.clone(), db.pool().clone(), 1000),
+            now: Instant::now(),
+        }
+    }
+
+    /// A step, `after` the one before.
+    async fn step(&mut self, after: Duration) -> Step {
+        self.now += after;
+        self.follower.step(self.now).await.expect("the step succeeds")
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn inserts_updates_and_deletes_by_plain_sql_are_followed() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    let mut clock = Clock::new(&fixture.index, &fixture.db);
+    assert_eq!(clock.step(SECOND).await, Step::Idle);
+    fixture.insert(1, "First", "").await;
+    fixture.insert(2, "Second", "").await;
+    log(&fixture.db, 1).await;
+    log(&fixture.db, 2).await;
+    assert!(matches!(
+        clock.step(SECOND).await,
+        Step::Applied {
+            workflows: 2,
+            more: false,
+            ..
+        }
+    ));
+    assert_eq!(fixture.ids(""), [2, 1]);
+    fixture
+        .db
+        .execute("UPDATE workflows SET title = 'Renamed' WHERE id = 1")
+        .await;
+    fixture.db.execute("DELETE FROM workflows WHERE id = 2").await;
+    log(&fixture.db, 1).await;
+    log(&fixture.db, 2).await;
+    clock.step(SECOND).await;
+    assert_eq!(fixture.ids("renamed"), [1]);
+    assert_eq!(fixture.ids("first"), Vec::<u64>::new());
+    assert_eq!(fixture.ids(""), [1]);
+    fixture.db.execute("UPDATE users SET is_active = FALSE WHERE id = 1").await;
+    log(&fixture.db, 1).await;
+    clock.step(SECOND).await;
+    assert_eq!(fixture.search(&SearchRequest::default()).total, 0);
+}
+
+#[tokio::test]
+async fn a_transaction_that_stays_open_while_others_commit_is_found_when_it_commits() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    let mut clock = Clock::new(&fixture.index, &fixture.db);
+    fixture.insert(1, "Slow", "").await;
+    fixture.insert(2, "Quick", "").await;
+    clock.follower.catch_up().await.expect("caught up");
+
+    let mut slow = fixture.db.pool().begin().await.expect("a transaction");
+    let slow_id = store::index_log::log(&mut slow, &[store::WorkflowId(1)])
+        .await
+        .expect("logged");
+    log(&fixture.db, 2).await;
+    clock.step(SECOND).await;
+    assert_eq!(fixture.index.status().open_gaps, 1);
+    // For as long as it likes: here, an hour of the follower's time.
+    for _ in 0..60 {
+        assert_eq!(clock.step(60 * SECOND).await, Step::Idle);
+        assert_eq!(fixture.index.status().open_gaps, 1);
+    }
+    assert!(!fixture.index.wait_for(slow_id, Duration::from_millis(10)).await);
+    slow.commit().await.expect("committed");
+    assert!(matches!(clock.step(SECOND).await, Step::Applied { workflows: 1, .. }));
+    assert!(fixture.index.wait_for(slow_id, Duration::from_millis(10)).await);
+    assert_eq!(fixture.index.status().open_gaps, 0);
+}
+
+#[tokio::test]
+async fn an_open_transaction_is_remembered_when_the_index_is_opened_again() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    fixture.insert(1, "Before", "").await;
+    Clock::new(&fixture.index, &fixture.db)
+        .follower
+        .catch_up()
+        .await
+        .expect("caught up");
+    let mut slow = fixture.db.pool().begin().await.expect("a transaction");
+    sqlx_update(&mut slow, 1).await;
+    fixture.insert(2, "Other", "").await;
+    log(&fixture.db, 2).await;
+    let mut clock = Clock::new(&fixture.index, &fixture.db);
+    clock.step(SECOND).await;
+    assert_eq!(fixture.index.status().open_gaps, 1);
+
+    let Fixture { db, index, folder } = fixture;
+    drop((index, clock));
+    let index = Index::open(folder.path(), MEMORY).expect("opened again");
+    assert_eq!(index.status().open_gaps, 1);
+    let mut clock = Clock::new(&index, &db);
+    assert_eq!(clock.step(120 * SECOND).await, Step::Idle);
+    slow.commit().await.expect("committed after two minutes");
+    assert!(matches!(clock.step(SECOND).await, Step::Applied { workflows: 1, .. }));
+    let found = index.search(&SearchRequest::text("kept")).expect("answered");
+    assert_eq!(ids(&found), [1]);
+}
+
+/// Renames a workflow and logs it, in a transaction that is still open.
+async fn sqlx_update(db: &mut store::Conn, id: u64) {
+    store::index_log::log(db, &[store::WorkflowId(id)]).await.expect("logged");
+    test_support::execute_on(db, &format!("UPDATE workflows SET title = 'Kept waiting' WHERE id = {id}")).await;
+}
+
+#[tokio::test]
+async fn a_rolled_back_transaction_leaves_no_gap_after_two_looks() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    let mut clock = Clock::new(&fixture.index, &fixture.db);
+    let mut undone = fixture.db.pool().begin().await.expect("a transaction");
+    store::index_log::log(&mut undone, &[store::WorkflowId(1); 3])
+        .await
+        .expect("logged");
+    log(&fixture.db, 2).await;
+    clock.step(SECOND).await;
+    assert_eq!(fixture.index.status().open_gaps, 1);
+    undone.rollback().await.expect("rolled back");
+    clock.step(SECOND).await;
+    assert_eq!(fixture.index.status().open_gaps, 1, "one empty look proves nothing");
+    clock.step(SECOND / 2).await;
+    assert_eq!(fixture.index.status().open_gaps, 1, "too soon to look again");
+    clock.step(SECOND / 2).await;
+    assert_eq!(fixture.index.status().open_gaps, 0);
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_open_before_a_build_and_commits_after_it_is_not_missed() {
+    let fixture = Fixture::new().await;
+    fixture.insert(1, "Before", "").await;
+    let mut slow = fixture.db.pool().begin().await.expect("a transaction");
+    sqlx_update(&mut slow, 1).await;
+    fixture.rebuild().await;
+    assert_eq!(fixture.ids("before"), [1]);
+    slow.commit().await.expect("committed");
+    Clock::new(&fixture.index, &fixture.db).step(SECOND).await;
+    assert_eq!(fixture.ids("before"), Vec::<u64>::new());
+    assert_eq!(fixture.ids("kept"), [1]);
+}
+
+#[tokio::test]
+async fn two_followers_of_one_database_do_not_disturb_each_other() {
+    let fixture = Fixture::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = Index::open(folder.path(), MEMORY).expect("a second index");
+    fixture.rebuild().await;
+    other.rebuild(fixture.db.pool(), |_| {}).await.expect("built");
+    let followers = [
+        Follower::new(fixture.index.clone(), fixture.db.pool().clone(), 3),
+        Follower::new(other.clone(), fixture.db.pool().clone(), 50),
+    ];
+    for id in 1..=40 {
+        fixture.insert(id, "Shared", "").await;
+        log(&fixture.db, id).await;
+    }
+    let (first, second) = tokio::join!(followers[0].catch_up(), followers[1].catch_up());
+    assert_eq!(
+        (first.expect("caught up"), second.expect("caught up")),
+        (Step::Idle, Step::Idle)
+    );
+    for index in [&fixture.index, &other] {
+        assert_eq!(index.search(&SearchRequest::text("shared")).expect("answered").total, 40);
+    }
+}
