@@ -7,11 +7,13 @@
 //!   is part of the attempt.
 //! * Its heartbeat stops while fetched jobs are being handed out. So the heartbeat is [`crate::pulse`]'s, and no more is fetched than
 //!   can start at once, which also leaves the rest to idle workers.
+//! * A fetch that fails may have been done all the same, only its answer was lost; nobody would take those jobs from a worker that lives.
+//!   So after a failure the worker gives back what it holds without knowing of it.
 //! * A fetch that is under way at shutdown would be forgotten, after it may have taken jobs. So closing waits for it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
@@ -62,6 +64,15 @@ pub struct QueueRows {
     /// Id of the process among the workers: what `lock_by` says.
     worker: Arc<str>,
     at_once: usize,
+    in_hand: Arc<Mutex<InHand>>,
+}
+
+/// What a worker knows of the jobs that it holds.
+#[derive(Debug, Default)]
+struct InHand {
+    ids: HashSet<String>,
+    /// A fetch failed, so the database may know of more.
+    unsure: bool,
 }
 
 impl QueueBackend {
@@ -73,6 +84,7 @@ impl QueueBackend {
                 queue,
                 worker,
                 at_once,
+                in_hand: Arc::default(),
             }),
             resting: None,
         }
@@ -195,12 +207,17 @@ impl Persistence for QueueRows {
     }
 
     async fn fetch_next(&mut self, worker: &WorkerContext) -> Result<Vec<Task<Vec<u8>>>, Infallible> {
+        self.give_back_unknown().await;
         let free = self.at_once.saturating_sub(worker.task_count()).max(1);
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let max_attempts = self.context.settings.jobs.max_attempts;
         match work::take(&self.context.db, &self.worker, &self.queue, limit, max_attempts).await {
-            Ok(jobs) => Ok(jobs.into_iter().map(|job| self.task(job)).collect()),
+            Ok(jobs) => {
+                self.in_hand().ids.extend(jobs.iter().map(|job| job.id.clone()));
+                Ok(jobs.into_iter().map(|job| self.task(job)).collect())
+            }
             Err(error) => {
+                self.in_hand().unsure = true;
                 tracing::warn!(queue = %self.queue, %error, "no jobs could be fetched, trying again");
                 Ok(Vec::new())
             }
@@ -230,6 +247,10 @@ impl Persistence for QueueRows {
             })
             .collect();
         until_done("finish jobs", || work::finish(&self.context.db, &self.worker, &finished)).await;
+        let mut in_hand = self.in_hand();
+        for job in &finished {
+            in_hand.ids.remove(&job.id);
+        }
         Ok(())
     }
 
@@ -241,6 +262,28 @@ impl Persistence for QueueRows {
 }
 
 impl QueueRows {
+    fn in_hand(&self) -> MutexGuard<'_, InHand> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a fetch that failed: gives back what this worker holds without knowing of it.
+    async fn give_back_unknown(&self) {
+        if !self.in_hand().unsure {
+            return;
+        }
+        let handed_back = until_done("look at what is held", || async {
+            let mut connection = self.context.db.acquire().await?;
+            let mut held = work::held(&mut connection, &self.worker, &self.queue).await?;
+            held.retain(|id| !self.in_hand().ids.contains(id));
+            work::hand_back(&mut connection, &self.worker, &held).await
+        })
+        .await;
+        self.in_hand().unsure = false;
+        if handed_back > 0 {
+            tracing::info!(queue = %self.queue, jobs = handed_back, "gave back jobs of a fetch whose answer was lost");
+        }
+    }
+
     fn task(&self, job: TakenJob) -> Task<Vec<u8>> {
         TaskBuilder::new(job.payload)
             .task_id(TaskId::from_string(job.id))

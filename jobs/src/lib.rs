@@ -11,9 +11,13 @@ mod backoff;
 mod context;
 mod job;
 mod parse_rack;
+mod prune_jobs;
 mod pulse;
 pub mod registry;
 mod run;
+pub mod schedule;
+mod sweep_files;
+mod sweep_pending;
 pub mod testing;
 
 pub use context::Context;

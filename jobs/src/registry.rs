@@ -1,13 +1,23 @@
 //! All jobs, in one list.
 
-use store::queue::ParseRack;
+use std::time::Duration;
 
-use crate::{Context, Job, parse_rack};
+use store::queue::{ParseRack, PruneJobs, SweepFiles, SweepPending};
+
+use crate::{Context, Job, parse_rack, prune_jobs, sweep_files, sweep_pending};
+
+/// For a job that goes through all files, on whatever store they are.
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// Every job that any worker process does. A job of one node alone, such as building its index, is added by that process
 /// (see [`crate::Workers::with`]).
 pub fn all(context: &Context) -> Vec<Job> {
-    vec![Job::new::<ParseRack, _, _>(parse_rack::run).at_once(parse_concurrency(context))]
+    vec![
+        Job::new::<ParseRack, _, _>(parse_rack::run).at_once(parse_concurrency(context)),
+        Job::new::<SweepPending, _, _>(sweep_pending::run),
+        Job::new::<SweepFiles, _, _>(sweep_files::run).at_most(AN_HOUR),
+        Job::new::<PruneJobs, _, _>(prune_jobs::run),
+    ]
 }
 
 /// Parsing is bound by the processor, so more at once than cores gains nothing.

@@ -16,17 +16,20 @@ use ulid::Ulid;
 use crate::attempt::{Failure, attempt};
 use crate::backend::QueueBackend;
 use crate::pulse::Pulse;
-use crate::{Context, Job, registry};
+use crate::schedule::Scheduler;
+use crate::{Context, Job, registry, schedule};
 
 /// How long handing back may take once the grace time is over.
-const SIGN_OFF_LIMIT: Duration = Duration::from_secs(2);
+const SIGN_OFF_LIMIT: Duration = Duration::from_secs(1);
 
 /// Does every job of [`registry::all`] and keeps the schedule until `shutdown`, then finishes what is running or hands it back.
 ///
 /// # Errors
 /// A schedule's expression cannot be read. Later trouble, such as a database that is away for a while, is waited out.
 pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let scheduler = Scheduler::new(context.clone(), schedule::all()).context("the schedule cannot be read")?;
     let workers = Workers::new(context.clone()).jobs(registry::all(&context));
+    let _scheduler = AbortOnDropHandle::new(tokio::spawn(scheduler.run()));
     workers.run(shutdown).await
 }
 

@@ -94,10 +94,11 @@ pub(crate) fn context(db: &TestDb) -> Context {
 
 /// Enqueues probes, in this order.
 pub(crate) async fn enqueue(context: &Context, probes: &[Probe]) {
-    let mut connection = context.db.acquire().await.unwrap();
+    let mut transaction = context.db.begin().await.unwrap();
     for probe in probes {
-        enqueue_with(&mut connection, probe, Options::default()).await.unwrap();
+        enqueue_with(&mut transaction, probe, Options::default()).await.unwrap();
     }
+    transaction.commit().await.unwrap();
     context.wake.notify(Probe::QUEUE);
 }
 

@@ -21,7 +21,7 @@ pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
     CompareIndex, ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending,
 };
-pub use stuck::stuck_workflows;
+pub use stuck::{forget_dead_parses, stuck_workflows};
 
 /// Longest idempotency key, in bytes: the width of the column.
 pub const MAX_KEY_BYTES: usize = 191;

@@ -31,3 +31,18 @@ pub async fn stuck_workflows(db: &mut Conn, after: WorkflowId, limit: u32) -> Re
     .await?;
     Ok(ids)
 }
+
+/// Deletes the dead letters of a workflow's parse, which a new job takes over from.
+///
+/// # Errors
+/// The database refused.
+pub async fn forget_dead_parses(db: &mut Conn, job: &ParseRack) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM queue_jobs WHERE queue = ? AND idempotency_key = ? AND status = 'Killed'",
+        ParseRack::QUEUE,
+        job.key()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -237,6 +237,22 @@ pub async fn hand_back(db: &mut Conn, worker: &str, ids: &[String]) -> Result<u6
     Ok(handed_back)
 }
 
+/// The jobs that a worker holds, as far as the database knows. A worker whose fetch was cut off before the answer came may hold jobs that
+/// it does not know of.
+///
+/// # Errors
+/// The database refused.
+pub async fn held(db: &mut Conn, worker: &str, queue: &str) -> Result<Vec<String>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM queue_jobs WHERE lock_by = ? AND status = 'Running' AND queue = ?",
+        worker,
+        queue
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids)
+}
+
 async fn hand_back_all(db: &mut Conn, worker: &str, queue: &str) -> Result<u64, StoreError> {
     let result = sqlx::query!(
         "UPDATE queue_jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL

@@ -107,6 +107,27 @@ impl TestDb {
             .await
             .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"))
     }
+
+    /// Breaks every connection to this database, as a fault of the network would. Returns how many.
+    ///
+    /// # Panics
+    /// The server is not there.
+    pub async fn kill_connections(&self) -> usize {
+        let mut connection = self.server.connect().await.expect("connect to the test server");
+        let ids: Vec<i64> = sqlx::query_scalar("SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?")
+            .bind(&self.name)
+            .fetch_all(&mut connection)
+            .await
+            .expect("list the connections");
+        for id in &ids {
+            // It may have gone by itself meanwhile.
+            let _ = sqlx::raw_sql(AssertSqlSafe(format!("KILL {id}")))
+                .execute(&mut connection)
+                .await;
+        }
+        connection.close().await.expect("close the connection that killed the others");
+        ids.len()
+    }
 }
 
 impl Drop for TestDb {

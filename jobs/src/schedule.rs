@@ -1,0 +1,256 @@
+//! All times, in one schedule.
+//!
+//! A tick puts a job in the queue, and the queue does the rest. However many processes keep the schedule, a tick fires once: it is claimed
+//! in the database (`store::schedule`) in the transaction that enqueues its job. Ticks that were missed while nobody kept the schedule
+//! fire once, and not once each.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use config::ScheduleSettings;
+use cron::Schedule;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use store::queue::{JobPayload, PruneJobs, SweepFiles, SweepPending, enqueue};
+use store::{Conn, StoreError};
+use tokio::time::sleep;
+
+use crate::{Context, sweep_pending};
+
+/// Everything that happens at a time.
+pub fn all() -> Vec<Entry> {
+    vec![
+        Entry::new::<SweepPending>(|at| &at.sweep_pending).only_if(|db| sweep_pending::is_needed(db).boxed()),
+        Entry::new::<SweepFiles>(|at| &at.sweep_files),
+        Entry::new::<PruneJobs>(|at| &at.prune_jobs),
+    ]
+}
+
+/// Whether a tick has anything to do.
+type Check = for<'a> fn(&'a mut Conn) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+/// Adds a tick's jobs, and says to which queues.
+type Enqueue = for<'a> fn(&'a Context, &'a mut Conn) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
+/// One line of the schedule.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Its name: that of its job, and with underscores that of its key in `[schedule]`.
+    pub name: &'static str,
+    when: fn(&ScheduleSettings) -> &str,
+    only_if: Check,
+    enqueue: Enqueue,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    /// Enqueues a job that needs no telling what to do.
+    pub fn new<P: JobPayload + Default>(when: fn(&ScheduleSettings) -> &str) -> Self {
+        Self::enqueued_by(P::QUEUE, when, |_context, db| {
+            async {
+                enqueue(db, &P::default(), None).await?;
+                Ok(vec![P::QUEUE.to_owned()])
+            }
+            .boxed()
+        })
+    }
+
+    /// Enqueues what `enqueue` finds to do.
+    pub fn enqueued_by(name: &'static str, when: fn(&ScheduleSettings) -> &str, enqueue: Enqueue) -> Self {
+        Self {
+            name,
+            when,
+            only_if: |_db| std::future::ready(Ok(true)).boxed(),
+            enqueue,
+        }
+    }
+
+    /// Lets a tick pass, without a trace in the queue, when there is nothing to do. The check is run at every tick, so it must be cheap.
+    #[must_use]
+    pub fn only_if(self, only_if: Check) -> Self {
+        Self { only_if, ..self }
+    }
+
+    /// Adds its jobs now, whatever the time.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn run_now(&self, context: &Context) -> Result<Vec<String>, StoreError> {
+        let mut transaction = context.db.begin().await?;
+        let queues = (self.enqueue)(context, &mut transaction).await?;
+        transaction.commit().await?;
+        queues.iter().for_each(|queue| context.wake.notify(queue));
+        Ok(queues)
+    }
+}
+
+/// One process' view of the schedule.
+#[derive(Debug)]
+pub struct Scheduler {
+    context: Context,
+    timed: Vec<Timed>,
+}
+
+/// An entry with its times.
+#[derive(Debug)]
+struct Timed {
+    entry: Entry,
+    schedule: Schedule,
+    /// The last tick that is known to be dealt with, by whomever. None until the database was asked.
+    settled: Option<DateTime<Utc>>,
+}
+
+impl Scheduler {
+    /// Reads the times of all entries.
+    ///
+    /// # Errors
+    /// An expression cannot be read, or names a time that never comes.
+    pub fn new(context: Context, entries: Vec<Entry>) -> anyhow::Result<Self> {
+        let times = &context.settings.schedule;
+        let timed = entries
+            .into_iter()
+            .map(|entry| {
+                let key = format!("schedule.{}", entry.name.replace('-', "_"));
+                let expression = (entry.when)(times);
+                let schedule = read(expression).with_context(|| format!("`{key}` is `{expression}`"))?;
+                Ok(Timed {
+                    entry,
+                    schedule,
+                    settled: None,
+                })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { context, timed })
+    }
+
+    /// Keeps the schedule until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            let mut rest = self.until_next_tick(Utc::now());
+            if let Err(error) = self.step(Utc::now()).await {
+                tracing::warn!(%error, "the schedule could not be kept, trying again");
+                rest = rest.min(Duration::from_secs(1));
+            }
+            sleep(rest).await;
+        }
+    }
+
+    /// Fires what is due at `now`, and says what this caller fired.
+    ///
+    /// # Errors
+    /// The database refused; what was not fired is due still.
+    pub async fn step(&mut self, now: DateTime<Utc>) -> Result<Vec<&'static str>, StoreError> {
+        let mut fired = Vec::new();
+        for timed in &mut self.timed {
+            if timed.fire_if_due(&self.context, now).await? {
+                fired.push(timed.entry.name);
+            }
+        }
+        Ok(fired)
+    }
+
+    fn until_next_tick(&self, now: DateTime<Utc>) -> Duration {
+        let next = self.timed.iter().filter_map(|timed| timed.schedule.after(&now).next()).min();
+        next.and_then(|tick| (tick - now).to_std().ok())
+            .unwrap_or(Duration::from_secs(60))
+    }
+}
+
+impl Timed {
+    async fn fire_if_due(&mut self, context: &Context, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let Some(tick) = latest_tick(&self.schedule, now) else {
+            return Ok(false);
+        };
+        let mut connection = None;
+        let settled = match self.settled {
+            Some(settled) => settled,
+            None => {
+                let connection = connection.insert(context.db.acquire().await?);
+                store::schedule::last_fired(connection, self.entry.name, now).await?
+            }
+        };
+        self.settled = Some(settled);
+        if tick <= settled {
+            return Ok(false);
+        }
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => context.db.acquire().await?,
+        };
+        let fired = (self.entry.only_if)(&mut connection).await? && fire(context, &self.entry, tick).await?;
+        self.settled = Some(tick);
+        Ok(fired)
+    }
+}
+
+/// Claims a tick and enqueues its jobs, in one transaction. False when somebody else claimed it.
+async fn fire(context: &Context, entry: &Entry, tick: DateTime<Utc>) -> Result<bool, StoreError> {
+    let mut transaction = context.db.begin().await?;
+    if !store::schedule::claim(&mut transaction, entry.name, tick).await? {
+        return Ok(false);
+    }
+    let queues = (entry.enqueue)(context, &mut transaction).await?;
+    transaction.commit().await?;
+    queues.iter().for_each(|queue| context.wake.notify(queue));
+    tracing::debug!(name = entry.name, %tick, "scheduled");
+    Ok(true)
+}
+
+fn read(expression: &str) -> anyhow::Result<Schedule> {
+    let schedule = Schedule::from_str(expression)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context("not a time: second minute hour day-of-month month day-of-week")?;
+    if schedule.upcoming(Utc).next().is_none() {
+        bail!("that never comes");
+    }
+    Ok(schedule)
+}
+
+/// The last tick up to and including `now`.
+fn latest_tick(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // Looking back leaves out the start itself.
+    schedule
+        .after(&(now + TimeDelta::seconds(1)))
+        .next_back()
+        .filter(|tick| *tick <= now)
+        .or_else(|| schedule.after(&now).next_back())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_tick_is_the_last_one_up_to_now() {
+        let schedule = read("30 */5 * * * *").expect("a time");
+        for (now, tick) in [
+            ("2026-03-01T00:00:29.999Z", "2026-02-28T23:55:30Z"),
+            ("2026-03-01T00:00:30Z", "2026-03-01T00:00:30Z"),
+            ("2026-03-01T00:00:30.5Z", "2026-03-01T00:00:30Z"),
+            ("2026-03-01T00:05:29Z", "2026-03-01T00:00:30Z"),
+        ] {
+            let now = now.parse().expect("a time");
+            assert_eq!(latest_tick(&schedule, now), Some(tick.parse().expect("a time")), "at {now}");
+        }
+        let every_second = read("* * * * * *").expect("a time");
+        let now: DateTime<Utc> = "2026-03-01T00:00:07.25Z".parse().expect("a time");
+        assert_eq!(latest_tick(&every_second, now), Some(now - TimeDelta::milliseconds(250)));
+    }
+
+    #[test]
+    fn every_default_is_a_time_and_what_is_none_is_refused() {
+        let settings = config::Settings::defaults().expect("the defaults");
+        for entry in all() {
+            read((entry.when)(&settings.schedule)).unwrap_or_else(|error| panic!("{}: {error:#}", entry.name));
+        }
+        assert!(read("every day").is_err());
+        assert!(read("0 0 0 30 2 *").is_err(), "the 30th of February never comes");
+    }
+}
