@@ -40,7 +40,11 @@ pub async fn run(args: UpArgs, mut settings: Settings) -> Result<ExitCode> {
     claim.dir().clone_into(&mut settings.data.dir);
     // Before anything is started: a taken address should not cost a start of the servers.
     let listener = parts::listen(&settings).await?;
-    let private = start_missing(&claim, &mut settings).await?;
+    let private = tokio::select! {
+        started = start_missing(&claim, &mut settings) => started?,
+        // Half-started servers die with this process, and half-made data are made again.
+        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
     let ended = run_parts(&args, settings, listener, stop).await;
     if let Some(private) = private {
         private.stop().await;

@@ -8,6 +8,8 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use store::Db;
 
+use crate::shell::Shell;
+
 /// Most connections of one test. Tests run side by side, so few each.
 const CONNECTIONS: u32 = 10;
 
@@ -74,38 +76,34 @@ impl TestDb {
         &self.url
     }
 
+    /// A person in a SQL shell on this database.
+    pub fn shell(&self) -> Shell {
+        Shell::on(&self.pool)
+    }
+
     /// Whether the server is MariaDB, and not MySQL.
     ///
     /// # Panics
     /// The server does not answer.
     pub async fn is_mariadb(&self) -> bool {
-        let version: String = sqlx::query_scalar("SELECT VERSION()")
-            .fetch_one(&self.pool)
-            .await
-            .expect("ask the server's version");
-        version.contains("MariaDB")
+        let version = self.shell().text("SELECT VERSION()").await;
+        version.is_some_and(|version| version.contains("MariaDB"))
     }
 
-    /// Runs one or more statements as they are, as a person in a SQL shell would.
+    /// [`Shell::execute`] on this database.
     ///
     /// # Panics
     /// A statement fails.
     pub async fn execute(&self, sql: &str) {
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-            .execute(&self.pool)
-            .await
-            .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
+        self.shell().execute(sql).await;
     }
 
-    /// The one integer that a query gives, as `SELECT COUNT(*) …` does.
+    /// [`Shell::integer`] on this database.
     ///
     /// # Panics
     /// The query fails or gives something else.
     pub async fn integer(&self, sql: &str) -> i64 {
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
-            .fetch_one(&self.pool)
-            .await
-            .unwrap_or_else(|error| panic!("`{sql}` failed: {error}"))
+        self.shell().integer(sql).await
     }
 
     /// Breaks every connection to this database, as a fault of the network would. Returns how many.

@@ -11,9 +11,11 @@
 
 mod corpus;
 mod database;
+mod shell;
 
 pub use corpus::corpus;
 pub use database::{TestDb, execute_on};
+pub use shell::Shell;
 
 /// URL of the Redis server for tests.
 ///
