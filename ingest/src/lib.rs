@@ -3,6 +3,7 @@
 //! The pure part comes first: [`sniff`] tells by the head of a file whether it may be a rack, [`parse()`] reads it whole into a
 //! [`ParsedRack`](rack::ParsedRack). Around it: [`upload`] takes a file in, [`record`](mod@record) writes down what the parse found.
 
+pub mod builder;
 mod columns;
 pub mod details;
 pub mod parse;

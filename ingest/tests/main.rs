@@ -1,3 +1,5 @@
 //! Tests of `ingest` against real files, hostile files and real servers.
 
+mod built;
 mod corpus;
+mod support;
