@@ -11,6 +11,7 @@ mod backoff;
 mod context;
 mod job;
 mod parse_rack;
+mod prune_index_log;
 mod prune_jobs;
 mod pulse;
 pub mod registry;

@@ -1,4 +1,4 @@
-//! Delete finished jobs that are old, and workers long gone.
+//! Delete finished jobs that are old, jobs for nodes that are gone, and workers long gone.
 
 use store::queue::{PruneJobs, inspect};
 
@@ -16,7 +16,8 @@ pub(crate) async fn run(context: Context, _job: PruneJobs) -> anyhow::Result<()>
     let keep_done_days = context.settings.jobs.keep_done_days;
     let mut deleted = 0;
     loop {
-        let batch = inspect::prune_jobs(&mut connection, keep_done_days, KEEP_DEAD_DAYS, BATCH).await?;
+        let batch = inspect::prune_jobs(&mut connection, keep_done_days, KEEP_DEAD_DAYS, BATCH).await?
+            + inspect::prune_abandoned(&mut connection, keep_done_days, BATCH).await?;
         deleted += batch;
         if batch == 0 {
             break;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use store::queue::{ParseRack, PruneJobs, SweepFiles, SweepPending};
+use store::queue::{ParseRack, PruneIndexLog, PruneJobs, SweepFiles, SweepPending};
 
-use crate::{Context, Job, parse_rack, prune_jobs, sweep_files, sweep_pending};
+use crate::{Context, Job, parse_rack, prune_index_log, prune_jobs, sweep_files, sweep_pending};
 
 /// For a job that goes through all files, on whatever store they are.
 const AN_HOUR: Duration = Duration::from_secs(3600);
@@ -17,6 +17,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<SweepPending, _, _>(sweep_pending::run),
         Job::new::<SweepFiles, _, _>(sweep_files::run).at_most(AN_HOUR),
         Job::new::<PruneJobs, _, _>(prune_jobs::run),
+        Job::new::<PruneIndexLog, _, _>(prune_index_log::run),
     ]
 }
 

@@ -13,7 +13,8 @@ use config::ScheduleSettings;
 use cron::Schedule;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use store::queue::{JobPayload, PruneJobs, SweepFiles, SweepPending, enqueue};
+use store::index_node::{self, IndexJob};
+use store::queue::{JobPayload, PruneIndexLog, PruneJobs, SweepFiles, SweepPending, enqueue};
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
@@ -25,14 +26,22 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<SweepPending>(|at| &at.sweep_pending).only_if(|db| sweep_pending::is_needed(db).boxed()),
         Entry::new::<SweepFiles>(|at| &at.sweep_files),
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
+        Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
+        Entry::enqueued_by("compare-index", |at| &at.compare_index, |db| enqueue_compare(db).boxed()),
     ]
+}
+
+/// Every node that answers searches compares its own index.
+async fn enqueue_compare(db: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let nodes = index_node::enqueue_for_live(db, &IndexJob::Compare).await?;
+    Ok(nodes.iter().map(|node| index_node::queue_of(node)).collect())
 }
 
 /// Whether a tick has anything to do.
 type Check = for<'a> fn(&'a mut Conn) -> BoxFuture<'a, Result<bool, StoreError>>;
 
 /// Adds a tick's jobs, and says to which queues.
-type Enqueue = for<'a> fn(&'a Context, &'a mut Conn) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+type Enqueue = for<'a> fn(&'a mut Conn) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
 /// One line of the schedule.
 #[derive(Clone, Copy)]
@@ -53,7 +62,7 @@ impl std::fmt::Debug for Entry {
 impl Entry {
     /// Enqueues a job that needs no telling what to do.
     pub fn new<P: JobPayload + Default>(when: fn(&ScheduleSettings) -> &str) -> Self {
-        Self::enqueued_by(P::QUEUE, when, |_context, db| {
+        Self::enqueued_by(P::QUEUE, when, |db| {
             async {
                 enqueue(db, &P::default(), None).await?;
                 Ok(vec![P::QUEUE.to_owned()])
@@ -84,7 +93,7 @@ impl Entry {
     /// The database refused.
     pub async fn run_now(&self, context: &Context) -> Result<Vec<String>, StoreError> {
         let mut transaction = context.db.begin().await?;
-        let queues = (self.enqueue)(context, &mut transaction).await?;
+        let queues = (self.enqueue)(&mut transaction).await?;
         transaction.commit().await?;
         queues.iter().for_each(|queue| context.wake.notify(queue));
         Ok(queues)
@@ -196,7 +205,7 @@ async fn fire(context: &Context, entry: &Entry, tick: DateTime<Utc>) -> Result<b
     if !store::schedule::claim(&mut transaction, entry.name, tick).await? {
         return Ok(false);
     }
-    let queues = (entry.enqueue)(context, &mut transaction).await?;
+    let queues = (entry.enqueue)(&mut transaction).await?;
     transaction.commit().await?;
     queues.iter().for_each(|queue| context.wake.notify(queue));
     tracing::debug!(name = entry.name, %tick, "scheduled");

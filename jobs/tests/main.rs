@@ -6,3 +6,4 @@ mod gate;
 mod guarantees;
 mod schedule;
 mod support;
+mod sweeps;

@@ -96,10 +96,10 @@ pub async fn log(db: &mut Conn, workflows: &[WorkflowId]) -> Result<u64, StoreEr
 /// # Errors
 /// The database refused.
 pub async fn end(db: &mut Conn) -> Result<u64, StoreError> {
-    let end = sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) AS "end!: u64" FROM index_log"#)
+    let end = sqlx::query_scalar!(r#"SELECT MAX(id) AS "end: u64" FROM index_log"#)
         .fetch_one(db)
         .await?;
-    Ok(end)
+    Ok(end.unwrap_or(0))
 }
 
 /// Rows deleted in one statement: short locks.

@@ -18,9 +18,7 @@ mod stuck;
 pub mod work;
 
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
-pub use payload::{
-    CompareIndex, ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending,
-};
+pub use payload::{ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending};
 pub use stuck::{forget_dead_parses, stuck_workflows};
 
 /// Longest idempotency key, in bytes: the width of the column.

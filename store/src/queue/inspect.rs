@@ -153,6 +153,25 @@ pub async fn prune_jobs(db: &mut Conn, done_days: u32, dead_days: u32, limit: u3
     Ok(done.rows_affected() + dead.rows_affected())
 }
 
+/// Deletes at most `limit` jobs that have waited for more than so many days on a queue that nobody serves: that of a node which is gone for
+/// good, such as `index:node-1`. Says how many.
+///
+/// # Errors
+/// The database refused.
+pub async fn prune_abandoned(db: &mut Conn, days: u32, limit: u32) -> Result<u64, StoreError> {
+    let result = sqlx::query!(
+        "DELETE FROM queue_jobs
+         WHERE status = 'Pending' AND run_at < UTC_TIMESTAMP(6) - INTERVAL ? DAY
+           AND NOT EXISTS (SELECT 1 FROM queue_workers w WHERE w.queue = queue_jobs.queue)
+         LIMIT ?",
+        days,
+        limit
+    )
+    .execute(db)
+    .await?;
+    Ok(result.rows_affected())
+}
+
 /// Deletes workers that were silent for a day: nobody asks after them any more. Says how many.
 ///
 /// # Errors

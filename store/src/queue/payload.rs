@@ -65,6 +65,4 @@ scheduled! {
     PruneIndexLog = "prune-index-log",
     /// Make the partitions of coming months.
     ExtendPartitions = "extend-partitions",
-    /// Compare one node's index with MySQL. Goes to the queue of that node, see [`crate::queue::enqueue_on`].
-    CompareIndex = "compare-index",
 }
