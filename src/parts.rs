@@ -125,18 +125,8 @@ pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Re
                 )
             }
         });
-        let db = shared.db.clone();
-        parts.spawn(async move {
-            // The follower of the log takes the place of this first build.
-            while index.rebuild_wanted().is_some() && !stop.is_cancelled() {
-                if let Err(error) = index.rebuild(&db, |_| {}).await {
-                    warn!(%error, "the index is not built yet");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-            stop.cancelled().await;
-            ("the follower of the index", Ok(()))
-        });
+        let context = shared.for_jobs();
+        parts.spawn(async move { ("the follower of the index", jobs::run_index(context, index, stop).await) });
     }
     if wanted.workers {
         let (context, stop) = (shared.for_jobs(), stop.clone());

@@ -200,6 +200,8 @@ sections! {
         batch: u32,
         /// Wait between looks at counters, in milliseconds.
         counters_poll_ms: u64,
+        /// Days that the log of changes is kept.
+        keep_log_days: u32,
     }
     /// `[schedule]`: cron expressions, in UTC.
     ScheduleSettings {

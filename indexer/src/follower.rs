@@ -87,6 +87,20 @@ impl Follower {
         self.writer.lock().await.take()
     }
 
+    /// Whether a step would have something to do: cheap, for polling.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn has_news(&self) -> Result<bool, IndexError> {
+        let position = self.index.position();
+        if self.index.rebuild_wanted().is_some() || !position.gaps().is_empty() {
+            return Ok(true);
+        }
+        let mut db = self.db.acquire().await.map_err(StoreError::from)?;
+        // A log that ends before the cursor is another log.
+        Ok(index_log::end(&mut db).await? != position.cursor())
+    }
+
     /// One step. `now` is the time by which gaps are settled; it never goes back.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use store::gaps::Position;
 use tokio::sync::watch;
 
 use crate::counters::Counters;
+use crate::document::fnv1a;
 use crate::folder::replace_file;
 use crate::generation::{Generation, Payload, Unusable, Writer};
 use crate::search::Snapshot;
@@ -23,6 +24,12 @@ const LOCK: &str = "lock";
 /// The last known counters.
 const COUNTERS: &str = "counters";
 
+/// Holds the name by which the index is known in the database.
+const NAME: &str = "name";
+
+/// Longest host name in an index's name, in characters.
+const MAX_HOST: usize = 40;
+
 /// Beginning of a generation's folder name.
 const GENERATION: &str = "g-";
 
@@ -36,6 +43,7 @@ pub struct Index {
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
+    name: String,
     /// Held until the index is dropped; the system releases it when the process dies.
     _lock: File,
     pub(crate) writer_memory_bytes: usize,
@@ -50,8 +58,7 @@ pub(crate) struct Shared {
 }
 
 /// Why an index must be built anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RebuildReason {
     /// There is none.
     Missing,
@@ -65,6 +72,19 @@ pub enum RebuildReason {
     Asked,
 }
 
+impl RebuildReason {
+    /// Its name, as it is written into rows and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            RebuildReason::Missing => "missing",
+            RebuildReason::OtherSchema => "other_schema",
+            RebuildReason::Broken => "broken",
+            RebuildReason::LogLost => "log_lost",
+            RebuildReason::Asked => "asked",
+        }
+    }
+}
+
 /// How an index is.
 #[derive(Clone, Debug)]
 pub struct IndexStatus {
@@ -76,6 +96,8 @@ pub struct IndexStatus {
     pub segments: usize,
     /// Id of the last change that answers reflect.
     pub position: u64,
+    /// The same, as it would be after a crash; 0 without an index.
+    pub durable_position: u64,
     /// Transactions (or runs of them) that were still open, or rolled back a moment ago, when the log was read past them.
     pub open_gaps: usize,
     /// Why it must be built anew, if it must.
@@ -100,6 +122,7 @@ impl Index {
             Err(TryLockError::WouldBlock) => return Err(IndexError::InUse(dir.to_owned())),
             Err(TryLockError::Error(error)) => return Err(at(dir)(error)),
         }
+        let name = name_in(dir).map_err(at(dir))?;
         let counters = Counters::load(&dir.join(COUNTERS));
         let (opened, rebuild) = match open_current(dir, writer_memory_bytes) {
             Ok(writer) => (Some(writer), None),
@@ -117,6 +140,7 @@ impl Index {
         let index = Self {
             shared: Arc::new(Shared {
                 dir: dir.to_owned(),
+                name,
                 _lock: lock,
                 writer_memory_bytes,
                 counters,
@@ -129,6 +153,12 @@ impl Index {
         };
         index.remove_other_generations();
         Ok(index)
+    }
+
+    /// Name of this index among all that follow the same database: the host on which it was first opened and a number, at most 49 ASCII
+    /// characters. It is the folder's, so it stays the same however often the process is started.
+    pub fn name(&self) -> &str {
+        &self.shared.name
     }
 
     /// Answers a request. It computes for as long as it takes: call it where blocking is fine.
@@ -149,6 +179,7 @@ impl Index {
             documents: snapshot.as_ref().map_or(0, |snapshot| snapshot.searcher.num_docs()),
             segments: snapshot.as_ref().map_or(0, |snapshot| snapshot.columns.len()),
             position: position.cursor(),
+            durable_position: snapshot.as_ref().map_or(0, |snapshot| snapshot.position.cursor()),
             open_gaps: position.gaps().len(),
             rebuild: self.rebuild_wanted(),
         }
@@ -170,6 +201,11 @@ impl Index {
     /// Why it must be built anew, if it must.
     pub fn rebuild_wanted(&self) -> Option<RebuildReason> {
         *self.shared.rebuild.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is being built anew.
+    pub fn is_building(&self) -> bool {
+        self.shared.building.try_lock().is_err()
     }
 
     /// Notes that it must be built anew. It goes on answering.
@@ -201,6 +237,11 @@ impl Index {
         *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
         self.shared.position.send_replace(writer.committed.position.clone());
         Ok(())
+    }
+
+    /// How far answers reflect the log.
+    pub(crate) fn position(&self) -> Position {
+        self.shared.position.borrow().clone()
     }
 
     /// Lets those who wait know that gaps were closed.
@@ -262,6 +303,29 @@ impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Index").field("dir", &self.shared.dir).finish_non_exhaustive()
     }
+}
+
+/// The name that a folder has, or is given now.
+fn name_in(dir: &Path) -> std::io::Result<String> {
+    let path = dir.join(NAME);
+    if let Ok(name) = fs::read_to_string(&path)
+        && !name.trim().is_empty()
+    {
+        return Ok(name.trim().to_owned());
+    }
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(MAX_HOST)
+        .collect();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let number = fnv1a(format!("{} {} {}", dir.display(), std::process::id(), now.as_nanos()).as_bytes());
+    let name = format!("{host}-{:08x}", number & 0xffff_ffff);
+    replace_file(&path, name.as_bytes())?;
+    Ok(name)
 }
 
 /// Opens the generation that `current` names.

@@ -8,9 +8,12 @@
 mod attempt;
 pub mod backend;
 mod backoff;
+mod build_index;
 mod context;
+mod follow;
 mod job;
 mod parse_rack;
+mod poller;
 mod prune_index_log;
 mod prune_jobs;
 mod pulse;
@@ -22,5 +25,6 @@ mod sweep_pending;
 pub mod testing;
 
 pub use context::Context;
+pub use follow::run_index;
 pub use job::{Job, permanent};
 pub use run::{Workers, run};

@@ -9,8 +9,8 @@ use crate::{Context, Job, parse_rack, prune_index_log, prune_jobs, sweep_files, 
 /// For a job that goes through all files, on whatever store they are.
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
-/// Every job that any worker process does. A job of one node alone, such as building its index, is added by that process
-/// (see [`crate::Workers::with`]).
+/// Every job that any worker process does. A job of one node alone, such as building its index, is done by that process
+/// (see [`crate::run_index`]).
 pub fn all(context: &Context) -> Vec<Job> {
     vec![
         Job::new::<ParseRack, _, _>(parse_rack::run).at_once(parse_concurrency(context)),

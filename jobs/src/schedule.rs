@@ -27,14 +27,12 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<SweepFiles>(|at| &at.sweep_files),
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
-        Entry::enqueued_by("compare-index", |at| &at.compare_index, |db| enqueue_compare(db).boxed()),
+        Entry::enqueued_by(
+            "compare-index",
+            |at| &at.compare_index,
+            |db| index_node::enqueue_for_live(db, &IndexJob::Compare).boxed(),
+        ),
     ]
-}
-
-/// Every node that answers searches compares its own index.
-async fn enqueue_compare(db: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let nodes = index_node::enqueue_for_live(db, &IndexJob::Compare).await?;
-    Ok(nodes.iter().map(|node| index_node::queue_of(node)).collect())
 }
 
 /// Whether a tick has anything to do.

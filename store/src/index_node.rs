@@ -206,19 +206,19 @@ pub async fn forget_gone(db: &mut Conn, days: u32) -> Result<u64, StoreError> {
     Ok(result.rows_affected())
 }
 
-/// Enqueues a job for every live node. Returns their names.
+/// Enqueues a job for every live node. Returns their queues, to be notified after the commit.
 ///
 /// # Errors
 /// The database refused.
 pub async fn enqueue_for_live(db: &mut Conn, job: &IndexJob) -> Result<Vec<String>, StoreError> {
-    let live: Vec<String> = all(db)
-        .await?
-        .into_iter()
+    let nodes = all(db).await?;
+    let queues: Vec<String> = nodes
+        .iter()
         .filter(|node| node.is_live)
-        .map(|node| node.node)
+        .map(|node| queue_of(&node.node))
         .collect();
-    for node in &live {
-        enqueue_on(db, &queue_of(node), job, Options::default()).await?;
+    for queue in &queues {
+        enqueue_on(db, queue, job, Options::default()).await?;
     }
-    Ok(live)
+    Ok(queues)
 }
