@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Longest title: `workflows.title`.
 pub const MAX_TITLE_CHARS: usize = 255;
+/// Title of a file whose name says nothing.
+const UNTITLED: &str = "Untitled rack";
 /// Longest description. The column takes 65,535 bytes, and a character may need four.
 pub const MAX_DESCRIPTION_CHARS: usize = 16_000;
 /// Longest genre: `workflows.genre`.
@@ -33,6 +35,24 @@ pub fn title(text: &str) -> Result<String, BadField> {
         return Err(BadField("must not be empty".to_owned()));
     }
     Ok(title)
+}
+
+/// The title of a file whose author gave none: its name without folders and ending, fit for the column.
+pub fn title_of_file(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = match name.rsplit_once('.') {
+        Some((stem, ending)) if matches!(ending.to_ascii_lowercase().as_str(), "adg" | "adv") => stem,
+        _ => name,
+    };
+    let spaced: String = stem.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let short: String = spaced
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(MAX_TITLE_CHARS)
+        .collect();
+    if short.is_empty() { UNTITLED.to_owned() } else { short }
 }
 
 /// A description: any lines, at most 16,000 characters. Empty is the same as none.
@@ -138,6 +158,14 @@ mod tests {
         assert!(title("   ").is_err());
         assert!(title("two\nlines").is_err());
         assert!(title("bell\u{7}").is_err());
+    }
+
+    #[test]
+    fn a_file_name_becomes_a_title_that_is_always_valid() {
+        assert_eq!(title_of_file("C:\\Racks\\Warm  Keys.adg"), "Warm Keys");
+        assert_eq!(title_of_file("/racks/v1.2 Kit.ADV"), "v1.2 Kit");
+        assert_eq!(title_of_file(".adg"), "Untitled rack");
+        assert!(title(&title_of_file(&"\u{7}x".repeat(400))).is_ok());
     }
 
     #[test]

@@ -6,7 +6,9 @@
 pub mod builder;
 mod columns;
 pub mod details;
+pub mod folder;
 pub mod parse;
+pub mod publish;
 pub mod rack;
 pub mod record;
 pub mod slug;

@@ -1,7 +1,8 @@
 //! What authors do to their workflows, each as one transaction that a client cannot stop half-way.
 
-use store::workflow::{self, DetailChanges, ParseState, Workflow};
-use store::{Conn, Db, StoreError, WorkflowId, activity, tag};
+use ingest::publish::{PublishError, publish};
+use store::workflow::{self, DetailChanges};
+use store::{Db, StoreError, WorkflowId, tag};
 
 use crate::context::ApiContext;
 use crate::detached::detached;
@@ -46,6 +47,21 @@ enum Refused {
     Api(ApiError),
 }
 
+impl From<PublishError> for Refused {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => Self::Store(error),
+            PublishError::Gone => Self::Api(ApiError::NotFound("workflow")),
+            error @ (PublishError::NotParsedYet | PublishError::Unreadable(_) | PublishError::FileLost) => {
+                Self::Api(ApiError::Conflict {
+                    code: error.code(),
+                    detail: error.to_string(),
+                })
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -71,40 +87,4 @@ async fn change_once(db: &Db, id: WorkflowId, change: &Change) -> Result<u64, Re
     let position = workflow::latest_change(&mut tx).await?;
     tx.commit().await.map_err(StoreError::from)?;
     Ok(position)
-}
-
-async fn publish(db: &mut Conn, id: WorkflowId) -> Result<(), Refused> {
-    let workflow = workflow::find(db, id)
-        .await?
-        .ok_or(Refused::Api(ApiError::NotFound("workflow")))?;
-    if let Some((code, detail)) = why_not_yet(&workflow) {
-        return Err(Refused::Api(ApiError::Conflict { code, detail }));
-    }
-    workflow::publish(db, id).await?;
-    activity::record_upload(db, workflow.author.id, id).await?;
-    Ok(())
-}
-
-/// Why a workflow may not be published in its present state: nobody should be shown an upload that may turn out to be broken.
-fn why_not_yet(workflow: &Workflow) -> Option<(&'static str, String)> {
-    match workflow.parse_state {
-        ParseState::Parsed => None,
-        // Rows of other programs may do without a file; an upload that lost its file may not.
-        ParseState::NoFile if workflow.file_hash.is_none() => None,
-        ParseState::NoFile => Some((
-            "file_lost",
-            "its file is not in the store any more; upload the same file again".to_owned(),
-        )),
-        ParseState::Pending => Some((
-            "not_parsed_yet",
-            "its file is not parsed yet; ask again in a moment".to_owned(),
-        )),
-        ParseState::Failed => Some((
-            "unreadable_file",
-            format!(
-                "its file could not be read: {}",
-                workflow.parse_error.as_deref().unwrap_or("no reason was recorded")
-            ),
-        )),
-    }
 }

@@ -79,11 +79,9 @@ impl WorkflowMetadata {
         let mut checks = Checks::default();
         let title = self
             .title
-            .as_deref()
-            .or_else(|| file_name.map(title_of_file))
-            .unwrap_or_default();
+            .unwrap_or_else(|| details::title_of_file(file_name.unwrap_or_default()));
         let details = Details {
-            title: checks.field("title", details::title(title)).unwrap_or_default(),
+            title: checks.field("title", details::title(&title)).unwrap_or_default(),
             description: self
                 .description
                 .and_then(|text| checks.field("description", details::description(&text)))
@@ -168,14 +166,5 @@ fn difficulty(name: &str) -> Result<Difficulty, BadField> {
         "intermediate" => Ok(Difficulty::Intermediate),
         "advanced" => Ok(Difficulty::Advanced),
         _ => Err(BadField("must be `beginner`, `intermediate` or `advanced`".to_owned())),
-    }
-}
-
-/// A file's name without folders and without its ending.
-fn title_of_file(name: &str) -> &str {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && matches!(ending.to_ascii_lowercase().as_str(), "adg" | "adv") => stem,
-        _ => name,
     }
 }
