@@ -78,9 +78,13 @@ pub struct Device {
     pub max_for_live: bool,
     /// The release that brought it; `None` is unknown.
     pub first_live: Option<LiveVersion>,
-    /// The cheapest edition that holds it; `None` is unknown.
-    pub edition: Option<Edition>,
-    /// Where `first_live` and `edition` are taken from: keys of `[sources]` in the file.
+    /// Major versions of Live in whose files it was seen.
+    #[serde(default)]
+    pub seen: Vec<u16>,
+    /// Major version of Live to the cheapest edition that holds it there.
+    #[serde(default)]
+    editions: BTreeMap<String, Edition>,
+    /// Where `first_live` and `editions` are taken from: keys of `[sources]` in the file.
     #[serde(default)]
     pub sources: Vec<String>,
 }
@@ -89,6 +93,11 @@ impl Device {
     /// The name that search groups it under: the same for the old and the new element of one device.
     pub fn facet(&self) -> &str {
         self.facet.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The cheapest edition of a major version of Live that holds it; `None` is unknown, never "any".
+    pub fn edition(&self, live_major: u16) -> Option<Edition> {
+        self.editions.get(&live_major.to_string()).copied()
     }
 }
 
@@ -199,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_claimed_about_a_device_names_its_source() {
         for (element, entry) in devices() {
-            if entry.edition.is_some() || entry.first_live.is_some() {
+            if !entry.editions.is_empty() || entry.first_live.is_some() {
                 assert!(!entry.sources.is_empty(), "{element} claims something without a source");
             }
             for key in &entry.sources {
@@ -213,6 +222,12 @@ mod tests {
         assert_eq!(devices().count(), 80);
         assert_eq!(device("StereoGain").map(|d| d.name.as_str()), Some("Utility"));
         assert_eq!(device("AutoPan").map(Device::facet), device("AutoPan2").map(Device::facet));
+        assert_eq!(device("Overdrive").and_then(|d| d.edition(9)), Some(Edition::Standard));
+        assert_eq!(
+            device("Overdrive").and_then(|d| d.edition(12)),
+            None,
+            "editions are not carried over"
+        );
         assert!(device("Wavetable").is_none(), "a display name is no element");
         assert_eq!(
             plugin(PluginFormat::Vst2, "1315522357").map(|p| p.name.as_str()),

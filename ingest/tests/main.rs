@@ -2,4 +2,5 @@
 
 mod built;
 mod corpus;
+mod hostile;
 mod support;

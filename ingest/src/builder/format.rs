@@ -121,9 +121,8 @@ impl Format {
             .operating_system(system)
             .write(Vec::new(), Compression::default());
         // Writing to memory cannot fail; an empty file would be noticed by every reader.
-        match file.write_all(xml.as_bytes()).and_then(|()| file.finish()) {
-            Ok(bytes) => bytes,
-            Err(_) => Vec::new(),
-        }
+        file.write_all(xml.as_bytes())
+            .and_then(|()| file.finish())
+            .unwrap_or_default()
     }
 }

@@ -69,6 +69,7 @@ impl ParsedRack {
                 because: format!("saved by Live {wrote}"),
             });
         }
+        let major = self.live.version.map(|version| version.major);
         let mut edition = Some(Edition::Intro);
         let mut seen = std::collections::HashSet::new();
         let elements = self.devices.iter().filter(|device| device.plugin.is_none()).map(|device| {
@@ -101,7 +102,7 @@ impl ParsedRack {
                     because: name.to_owned(),
                 });
             }
-            let needed = known.and_then(|entry| entry.edition);
+            let needed = major.and_then(|major| known?.edition(major));
             let value = needed.map_or("unknown", Edition::as_str);
             edition = dearer(edition, needed);
             if needed != Some(Edition::Intro) {
