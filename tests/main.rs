@@ -3,6 +3,7 @@
 mod app;
 mod architecture;
 mod command_line;
+mod kill;
 mod program;
 mod up;
 mod uploads;

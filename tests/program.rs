@@ -53,6 +53,11 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it in a folder, and returns when it says that it is up.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with settings, as environment variables.
+    pub(crate) fn start_with(folder: &Path, settings: &[(&str, String)]) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
@@ -60,6 +65,7 @@ impl Up {
             .expect("open the log");
         let mut child = cookbook(folder)
             .arg("up")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -175,6 +181,10 @@ pub(crate) fn error_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// The last lines of the log.
 fn log_of(folder: &Path) -> String {
-    fs::read_to_string(folder.join("log")).unwrap_or_default()
+    const LINES: usize = 200;
+    let text = fs::read_to_string(folder.join("log")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
