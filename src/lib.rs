@@ -4,6 +4,7 @@
 //! whoever has none, [`shutdown`] turns signals into a token; the other modules are subcommands.
 
 pub mod cli;
+pub mod demo;
 pub mod output;
 pub mod parts;
 pub mod servers;

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use ::config::Settings;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::demo::{self, Loaded};
 use crate::parts::{self, Shared};
 use crate::servers::{self, Claim, Durability, PrivateServers};
 use crate::{migrate, output, shutdown};
@@ -77,26 +78,47 @@ async fn run_parts(args: &UpArgs, settings: Settings, listener: TcpListener, sto
         migrated = migrate::apply(&settings) => migrated?,
         () = stop.cancelled() => return Ok(()),
     };
-    if args.demo {
-        bail!("`--demo` is not built yet");
-    }
-    let address = listener.local_addr()?;
+    let base = format!("http://{}", listener.local_addr()?);
     let shared = Shared::open(settings).await?;
-    welcome(&format!("http://{address}"))?;
     let wanted = parts::Wanted {
         api: Some(listener),
         workers: true,
     };
-    parts::run(&shared, wanted, stop).await
+    if !args.demo {
+        welcome(&base)?;
+        return parts::run(&shared, wanted, stop).await;
+    }
+    let (ran, shown) = tokio::join!(parts::run(&shared, wanted, stop.clone()), show_demo(&shared, &base, &stop));
+    shown.and(ran)
+}
+
+/// Loads the demo beside the running parts, which do the work, and stops everything if that fails.
+async fn show_demo(shared: &Shared, base: &str, stop: &CancellationToken) -> Result<()> {
+    let loaded = tokio::select! {
+        loaded = demo::load(shared) => loaded,
+        () = stop.cancelled() => return Ok(()),
+    };
+    match loaded {
+        Ok(Loaded::Now { users, workflows, deeds }) => output::line(format!(
+            "The demo's community is in: {users} producers, {workflows} racks, {deeds} follows, likes, ratings, comments, views and downloads."
+        ))?,
+        Ok(Loaded::Before) => output::line("The demo's community is there from before.")?,
+        Err(error) => {
+            stop.cancel();
+            return Err(error.context("load the demo"));
+        }
+    }
+    welcome(base)
 }
 
 /// Says where it is and what to try.
 fn welcome(base: &str) -> Result<()> {
     output::line(format!(
         "Ableton Cookbook is up at {base} (Ctrl-C stops it). To try, from another terminal:\n  \
-         cookbook ingest PATH              take a folder of racks in\n  \
-         curl '{base}/v1/search?q=bass'    search\n  \
-         {base}/v1/docs                    the API, described"
+         curl '{base}/v1/search?q=reese&limit=3'                            search\n  \
+         curl '{base}/v1/search?genre=Techno&key=Am&bpm=120-135&limit=3'    filter, with counts\n  \
+         cookbook ingest PATH                                               take a folder of racks in\n  \
+         {base}/v1/docs                                                     the API, described"
     ))?;
     Ok(())
 }

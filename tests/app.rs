@@ -84,7 +84,9 @@ impl TestApp {
     pub(crate) async fn user(&self, username: &str) -> User {
         let mut db = self.db.pool().acquire().await.expect("a connection");
         let email = format!("{username}@example.org");
-        let id = user::create(&mut db, username, &email, user::NO_PASSWORD).await.expect("make a user");
+        let id = user::create(&mut db, username, &email, user::NO_PASSWORD)
+            .await
+            .expect("make a user");
         let token = NewToken::generate().expect("random numbers");
         token::create(&mut db, id, "test", &token, None).await.expect("make a token");
         User {
@@ -132,7 +134,12 @@ impl TestApp {
         let form = Form::new()
             .text("metadata", metadata.to_string())
             .part("file", Part::bytes(file).file_name("My Rack.adg"));
-        answer(self.request(Method::POST, "/v1/workflows").bearer_auth(&user.token).multipart(form)).await
+        answer(
+            self.request(Method::POST, "/v1/workflows")
+                .bearer_auth(&user.token)
+                .multipart(form),
+        )
+        .await
     }
 
     /// Uploads a rack, parses and publishes it, and lets the index follow. Returns its id.
@@ -192,7 +199,9 @@ impl Drop for TestApp {
             runtime.block_on(async {
                 let db = store::db::connect(&database).await.expect("connect");
                 let mut connection = db.acquire().await.expect("a connection");
-                inspect::list(&mut connection, None, Some(Status::Pending), 10).await.expect("list jobs")
+                inspect::list(&mut connection, None, Some(Status::Pending), 10)
+                    .await
+                    .expect("list jobs")
             })
         })
         .join()
@@ -222,17 +231,29 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Asserts that it is a problem with this status and code, in the form of RFC 9457.
     pub(crate) fn assert_problem(&self, status: StatusCode, code: &str) {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.body["status"], json!(status.as_u16()));
         assert_eq!(self.body["type"], json!(format!("urn:cookbook:problem:{code}")));
         for field in ["title", "detail"] {
-            assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "{}", self.body);
+            assert!(
+                self.body[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{}",
+                self.body
+            );
         }
         assert!(!self.header("x-request-id").is_empty());
     }

@@ -35,7 +35,12 @@ async fn an_uploaded_rack_is_parsed_published_and_found_by_what_is_in_it() {
     app.run_jobs().await;
     let parsed = app.get_as(&user, &path).await;
     assert_eq!(parsed.body["parse"]["state"], "parsed", "{}", parsed.body);
-    assert_eq!(parsed.body["file"]["live_version"].as_str().map(|v| v.starts_with("11.")), Some(true), "{}", parsed.body);
+    assert_eq!(
+        parsed.body["file"]["live_version"].as_str().map(|v| v.starts_with("11.")),
+        Some(true),
+        "{}",
+        parsed.body
+    );
     app.get(&path).await.assert_problem(StatusCode::NOT_FOUND, "not_found");
 
     let published = app.post_as(&user, &format!("{path}/publish")).await;
@@ -60,8 +65,17 @@ async fn an_uploaded_rack_is_parsed_published_and_found_by_what_is_in_it() {
     assert!(app.search("q=accordion").await.is_empty());
 
     let rack = app.get(&format!("{path}/rack")).await;
-    assert_eq!(rack.body["rack"]["racks"][0]["macros"][0]["name"], "Shimmerize", "{}", rack.body);
-    assert_eq!(app.db.integer("SELECT COUNT(*) FROM user_activities WHERE activity_type = 'workflow_upload'").await, 1);
+    assert_eq!(
+        rack.body["rack"]["racks"][0]["macros"][0]["name"], "Shimmerize",
+        "{}",
+        rack.body
+    );
+    assert_eq!(
+        app.db
+            .integer("SELECT COUNT(*) FROM user_activities WHERE activity_type = 'workflow_upload'")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -89,7 +103,10 @@ async fn the_same_upload_sent_many_times_at_once_is_one_workflow() {
     let sent = (0..12).map(|_| app.upload(&user, reverb_rack("Same"), json!({"title": "Race", "tags": ["a", "b", "c"]})));
     let answers = futures::future::join_all(sent).await;
     assert!(answers.iter().all(|answer| answer.status.is_success()), "{answers:?}");
-    assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count(), 1);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count(),
+        1
+    );
     assert_eq!(app.db.integer("SELECT COUNT(*) FROM workflows").await, 1);
     assert_eq!(app.db.integer("SELECT COUNT(*) FROM workflow_tag_pivot").await, 3);
     app.run_jobs().await;
@@ -153,7 +170,11 @@ async fn every_refused_field_is_named_at_once_and_nothing_is_stored() {
         refused.refused_fields(),
         ["title", "description", "genre", "bpm", "key", "difficulty", "tags"]
     );
-    assert!(refused.body["errors"][5]["message"].as_str().is_some_and(|m| m.contains("`beginner`")));
+    assert!(
+        refused.body["errors"][5]["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("`beginner`"))
+    );
     assert_eq!(app.stored_files().await, 0);
 }
 
@@ -163,21 +184,37 @@ async fn a_form_that_is_wrong_is_told_so() {
     let user = app.user("producer-001").await;
     let post = || app.request(Method::POST, "/v1/workflows").bearer_auth(&user.token);
     let rack = || Part::bytes(reverb_rack("Form")).file_name("a.adg");
-    answer(app.request(Method::POST, "/v1/workflows").multipart(Form::new().part("file", rack())))
+    answer(
+        app.request(Method::POST, "/v1/workflows")
+            .multipart(Form::new().part("file", rack())),
+    )
+    .await
+    .assert_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+    answer(post().json(&json!({})))
         .await
-        .assert_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
-    answer(post().json(&json!({}))).await.assert_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+        .assert_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
     let missing = answer(post().multipart(Form::new().text("metadata", "{}"))).await;
     missing.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
     assert_eq!(missing.refused_fields(), ["file"]);
     for (form, code) in [
         (Form::new().part("file", rack()).part("file", rack()), "bad_form"),
         (Form::new().part("file", rack()).text("colour", "red"), "bad_form"),
-        (Form::new().part("file", rack()).text("metadata", "{\"title\":"), "malformed_json"),
-        (Form::new().part("file", rack()).text("metadata", "{\"titel\":\"x\"}"), "wrong_json"),
-        (Form::new().part("file", rack()).text("metadata", "{\"bpm\":\"fast\"}"), "wrong_json"),
+        (
+            Form::new().part("file", rack()).text("metadata", "{\"title\":"),
+            "malformed_json",
+        ),
+        (
+            Form::new().part("file", rack()).text("metadata", "{\"titel\":\"x\"}"),
+            "wrong_json",
+        ),
+        (
+            Form::new().part("file", rack()).text("metadata", "{\"bpm\":\"fast\"}"),
+            "wrong_json",
+        ),
     ] {
-        answer(post().multipart(form)).await.assert_problem(StatusCode::BAD_REQUEST, code);
+        answer(post().multipart(form))
+            .await
+            .assert_problem(StatusCode::BAD_REQUEST, code);
     }
     assert_eq!(app.stored_files().await, 0);
 }
@@ -203,7 +240,11 @@ async fn a_file_over_the_limit_is_413_and_nothing_is_stored() {
     let refused = app.upload(&user, file, json!({"title": "Large"})).await;
     refused.assert_problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
     let refused = app
-        .upload(&user, reverb_rack("Text"), json!({"title": "Large", "description": "x".repeat(300_000)}))
+        .upload(
+            &user,
+            reverb_rack("Text"),
+            json!({"title": "Large", "description": "x".repeat(300_000)}),
+        )
         .await;
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", refused.body);
     assert_eq!(app.stored_files().await, 0);
@@ -223,7 +264,10 @@ async fn a_client_that_hangs_up_in_the_middle_leaves_nothing() {
         );
         connection.write_all(head.as_bytes()).await.expect("send the head");
         let rack = reverb_rack("Half");
-        connection.write_all(&rack[..sent.min(rack.len())]).await.expect("send half of the file");
+        connection
+            .write_all(&rack[..sent.min(rack.len())])
+            .await
+            .expect("send half of the file");
         connection.flush().await.expect("send");
         drop(connection);
     }

@@ -9,7 +9,7 @@ mod log;
 mod settings;
 
 pub use live_version::{LiveVersion, NotALiveVersion};
-pub use log::{LogFormat, init_logging};
+pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
     DEFAULTS, DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings,
     ParserSettings, RedisSettings, ScheduleSettings, Secret, Settings, SettingsError,

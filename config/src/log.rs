@@ -1,6 +1,7 @@
 //! Logging: lines for people on a terminal, JSON for programs.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -34,10 +35,16 @@ pub fn init_logging(settings: &LogSettings) -> Result<(), SettingsError> {
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if human {
-        builder
+        let builder = builder
             .with_timer(ChronoUtc::new("%H:%M:%S%.3f".to_owned()))
             .with_target(false)
-            .try_init()
+            .with_filter_reloading();
+        let handle = builder.reload_handle();
+        // Where it cannot be set, logging was started before, which `try_init` reports.
+        let _ = SET_FILTER.set(Box::new(move |directives| {
+            let _ = handle.reload(EnvFilter::new(directives));
+        }));
+        builder.try_init()
     } else {
         builder
             .json()
@@ -46,4 +53,33 @@ pub fn init_logging(settings: &LogSettings) -> Result<(), SettingsError> {
             .try_init()
     };
     started.map_err(|error| SettingsError::Invalid(format!("logging was started before: {error}")))
+}
+
+/// Changes the filter of a running log; set only where people read it.
+static SET_FILTER: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+
+/// Leaves only warnings and errors in a log that people read, so that a progress bar stays whole, until the value is dropped. A log for
+/// programs goes on as it was.
+#[must_use]
+pub fn hush(settings: &LogSettings) -> Hush {
+    if let Some(set_filter) = SET_FILTER.get() {
+        set_filter("warn");
+    }
+    Hush {
+        filter: settings.filter.clone(),
+    }
+}
+
+/// Restores the log's filter when it is dropped.
+#[derive(Debug)]
+pub struct Hush {
+    filter: String,
+}
+
+impl Drop for Hush {
+    fn drop(&mut self) {
+        if let Some(set_filter) = SET_FILTER.get() {
+            set_filter(&self.filter);
+        }
+    }
 }

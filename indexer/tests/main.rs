@@ -1,7 +1,6 @@
 //! The index against a real database.
 
 mod compare;
-mod crash;
 mod facets;
 mod follow;
 mod rebuild;

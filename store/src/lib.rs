@@ -4,6 +4,7 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod community;
 pub mod counters;
 pub mod db;
 pub mod document;
