@@ -195,3 +195,76 @@ async fn two_followers_of_one_database_do_not_disturb_each_other() {
         assert_eq!(index.search(&SearchRequest::text("shared")).expect("answered").total, 40);
     }
 }
+
+/// Ids that a text finds once everything that is committed is followed. Triggers write the log here, nobody else.
+async fn found(fixture: &Fixture, text: &str) -> Vec<u64> {
+    Clock::new(&fixture.index, &fixture.db)
+        .follower
+        .catch_up()
+        .await
+        .expect("caught up");
+    let mut found = fixture.ids(text);
+    found.sort_unstable();
+    found
+}
+
+#[tokio::test]
+async fn whatever_changes_a_document_reaches_the_index_by_itself() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    for id in 1..=3 {
+        fixture.insert(id, "Rack", "").await;
+    }
+    fixture
+        .db
+        .execute(
+            "UPDATE workflows SET user_id = 2 WHERE id = 3;
+             INSERT INTO workflow_tags (id, name) VALUES (1, 'dusty'), (2, 'wide');
+             INSERT INTO workflow_tag_pivot (workflow_id, tag_id) VALUES (1, 1), (2, 2), (3, 1)",
+        )
+        .await;
+    assert_eq!(found(&fixture, "rack").await, [1, 2, 3]);
+    assert_eq!(found(&fixture, "dusty").await, [1, 3]);
+    for (change, text, expected) in [
+        ("UPDATE workflow_tags SET name = 'grainy' WHERE id = 1", "grainy", &[1, 3][..]),
+        ("DELETE FROM workflow_tag_pivot WHERE workflow_id = 3", "grainy", &[1]),
+        ("DELETE FROM workflow_tags WHERE id = 1", "grainy", &[]),
+        ("UPDATE users SET display_name = 'Sable Hours' WHERE id = 2", "sable", &[3]),
+        ("UPDATE users SET is_active = FALSE WHERE id = 2", "rack", &[1, 2]),
+        ("UPDATE users SET is_active = TRUE WHERE id = 2", "rack", &[1, 2, 3]),
+        ("UPDATE users SET suspended_at = NOW() WHERE id = 2", "rack", &[1, 2]),
+        ("UPDATE users SET suspended_at = NULL WHERE id = 2", "rack", &[1, 2, 3]),
+        ("UPDATE workflows SET taken_down_at = NOW() WHERE id = 1", "rack", &[2, 3]),
+        ("UPDATE workflows SET is_published = FALSE WHERE id = 2", "rack", &[3]),
+        (
+            "INSERT INTO parsed_racks (workflow_id, parser_version, summary, rack, warnings)
+             VALUES (3, 1, '{\"macro_names\": [\"Shimmer Amount\"]}', '{}', '[]'); UPDATE workflows SET parser_version = 1 WHERE id = 3",
+            "shimmer",
+            &[3],
+        ),
+        ("DELETE FROM users WHERE id = 2", "rack", &[]),
+    ] {
+        fixture.db.execute(change).await;
+        assert_eq!(found(&fixture, text).await, expected, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_counter_that_moves_is_no_change_of_the_index() {
+    let fixture = Fixture::new().await;
+    fixture.insert(1, "Liked", "").await;
+    fixture.rebuild().await;
+    let position = fixture.index.status().position;
+    fixture
+        .db
+        .execute(
+            "INSERT INTO workflow_likes (workflow_id, user_id) VALUES (1, 1), (1, 2);
+             UPDATE users SET last_active_at = NOW(); UPDATE workflows SET downloads_count = 5",
+        )
+        .await;
+    assert_eq!(found(&fixture, "liked").await, [1]);
+    assert_eq!(fixture.index.status().position, position);
+    let mut poller = indexer::CounterPoller::new(fixture.index.clone(), fixture.db.pool().clone());
+    poller.step(Instant::now()).await.expect("polled");
+    assert_eq!(fixture.search(&SearchRequest::default()).hits[0].counts.likes, 2);
+}

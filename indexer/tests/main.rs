@@ -1,6 +1,7 @@
 //! The index against a real database.
 
 mod compare;
+mod crash;
 mod facets;
 mod follow;
 mod rebuild;
