@@ -382,3 +382,76 @@ fn what_search_needs_is_in_the_summary() {
         serde_json::json!({"index": 0, "name": "Tone", "value": 63.5, "mappings": 3})
     );
 }
+
+/// A rack as it stands in a Live set, which tools cut out and save as `.adg`.
+const SET_FORM: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<Ableton MajorVersion="5" MinorVersion="12.0_12049" Creator="a tool">
+<DrumGroupDevice><On><Manual Value="true" /></On><UserName Value="Kit" />
+<Branches><DrumBranch Id="0">
+    <Name><EffectiveName Value="Kick" /><UserName Value="Kick 1" /></Name>
+    <DeviceChain><MidiToAudioDeviceChain><Devices>
+        <OriginalSimpler><On><Manual Value="true" /></On><VolumeAndPan><Panorama>
+            <KeyMidi><Channel Value="16" /><NoteOrController Value="2" /></KeyMidi>
+            <MidiControllerRange><Min Value="1" /><Max Value="-1" /></MidiControllerRange>
+        </Panorama></VolumeAndPan></OriginalSimpler>
+        <AudioEffectGroupDevice><Branches /></AudioEffectGroupDevice>
+        <PluginDevice><On><Manual Value="false" /></On><PluginDesc><VstPluginInfo>
+            <PlugName Value="Massive" /><UniqueId Value="1315523937" /><Preset><VstPreset><Name Value="Init" /></VstPreset></Preset>
+        </VstPluginInfo></PluginDesc></PluginDevice>
+    </Devices></MidiToAudioDeviceChain></DeviceChain>
+    <BranchInfo><ReceivingNote Value="92" /><SendingNote Value="60" /><ChokeGroup Value="0" /></BranchInfo>
+    <MixerDevice><Speaker><Manual Value="false" /></Speaker><Volume><Manual Value="0.5" /></Volume></MixerDevice>
+</DrumBranch></Branches></DrumGroupDevice></Ableton>"#;
+
+#[test]
+fn a_rack_cut_out_of_a_set_is_read_too() {
+    let Parsed { rack, warnings, .. } = parsed(SET_FORM.as_bytes());
+    let codes: Vec<WarningCode> = warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, [WarningCode::NoLiveVersion, WarningCode::SetForm]);
+    assert_eq!(rack.ableton_version().as_deref(), Some("12.0"), "from the schema");
+    assert_eq!(
+        (rack.kind, rack.racks[0].name.as_str(), rack.totals.racks, rack.totals.depth),
+        (Kind::Drum, "Kit", 2, 2)
+    );
+    let chain = &rack.chains[0];
+    assert_eq!((chain.name.as_str(), chain.muted, chain.volume), ("Kick 1", true, Some(0.5)));
+    assert_eq!(chain.pad.and_then(|pad| pad.note), Some(36));
+    assert!(
+        matches!(rack.items_of(0)[..], [Item::Device(simpler), Item::Rack(_), Item::Device(massive)]
+        if simpler.name == "Simpler" && massive.name == "Massive" && !massive.on)
+    );
+    assert_eq!(rack.mappings.len(), 1);
+    assert!(rack.mappings[0].inverted && rack.mappings[0].rack == Some(0));
+}
+
+#[test]
+fn a_rack_names_what_it_needs_and_why() {
+    use ingest::rack::Need;
+
+    let needs = parsed(&everything().to_adg(&Format::LIVE_12.version("12.2b16")))
+        .rack
+        .requirements();
+    assert_eq!(needs.live_version.map(|version| version.to_string()).as_deref(), Some("12.2"));
+    assert_eq!(needs.edition_word(), "unknown", "most devices' editions are not known");
+    let of = |need: Need| -> Vec<&str> {
+        needs
+            .reasons
+            .iter()
+            .filter(|reason| reason.needs == need)
+            .map(|reason| reason.value.as_str())
+            .collect()
+    };
+    assert_eq!(of(Need::LiveVersion), ["12.2"]);
+    assert_eq!(
+        of(Need::Plugin),
+        ["LuSH-101", "Serum", "Analog Lab V", "VST2 1094795585 (AAAA)"]
+    );
+    assert_eq!(of(Need::Pack), ["Grand Piano", "Creative Extensions"]);
+    assert_eq!(of(Need::MaxForLive).len(), 1);
+
+    // A device whose edition is known for the Live that wrote it.
+    let needs = parsed(&Device::new("Overdrive").to_adv(&Format::LIVE_9)).rack.requirements();
+    assert_eq!(needs.edition_word(), "standard");
+    let needs = parsed(&Device::new("Overdrive").to_adv(&Format::LIVE_12)).rack.requirements();
+    assert_eq!(needs.edition_word(), "unknown");
+}
