@@ -1,11 +1,13 @@
 //! A row becomes a document: a pure function, so that the same row gives the same document on every node.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
+use config::catalogue;
 use serde::Serialize;
 use serde_json::Value;
 use store::document::DocumentRow;
-use store::rack_summary::RackSummary;
+use store::rack_summary::{DeviceSummary, RackSummary};
 use tantivy::TantivyDocument;
 
 use crate::facet::Facet;
@@ -27,6 +29,7 @@ const MAX_JSON_DEPTH: usize = 6;
 pub(crate) struct Entry {
     pub(crate) card: Card,
     author_names: Vec<String>,
+    device_groups: Vec<String>,
     chains: Vec<String>,
     description: Vec<String>,
     facets: [Vec<String>; Facet::ALL.len()],
@@ -47,7 +50,7 @@ impl Entry {
         let facets = Facet::ALL.map(|facet| match facet {
             Facet::Genre => terms(row.genre.iter()),
             Facet::Key => terms(row.key.iter()),
-            Facet::Device => terms(names.devices.iter()),
+            Facet::Device => terms(names.device_groups.iter()),
             Facet::Plugin => terms(names.plugins.iter()),
             Facet::Tag => terms(row.tags.iter()),
             Facet::Kind => terms([&row.kind]),
@@ -88,6 +91,7 @@ impl Entry {
         Self {
             card,
             author_names,
+            device_groups: names.device_groups,
             chains: names.chains,
             description: [description, names.annotation]
                 .into_iter()
@@ -122,10 +126,11 @@ impl Entry {
             }
         }
         document.add_text(fields.texts.title, &self.card.title);
+        let devices = distinct([&self.card.devices[..], &self.device_groups].concat());
         let lists = [
             (fields.texts.tags, &self.card.tags),
             (fields.texts.author, &self.author_names),
-            (fields.texts.devices, &self.card.devices),
+            (fields.texts.devices, &devices),
             (fields.texts.plugins, &self.card.plugins),
             (fields.texts.macros, &self.card.macros),
             (fields.texts.chains, &self.chains),
@@ -144,6 +149,8 @@ impl Entry {
 #[derive(Default)]
 struct Names {
     devices: Vec<String>,
+    /// Names under which the devices are counted and chosen: one for the old and the new element of a device.
+    device_groups: Vec<String>,
     plugins: Vec<String>,
     macros: Vec<String>,
     chains: Vec<String>,
@@ -154,26 +161,51 @@ impl Names {
     fn of(row: &DocumentRow) -> Self {
         match &row.summary {
             Some(summary) => Self::from_summary(summary),
-            None => Self {
-                devices: distinct(names_in(&row.devices_used, &["name", "display_name", "device", "title"])),
-                macros: distinct(names_in(
-                    &row.macro_controls,
-                    &["name", "label", "display_name", "title", "macro"],
-                )),
-                ..Self::default()
-            },
+            None => {
+                let devices = distinct(names_in(&row.devices_used, &["name", "display_name", "device", "title"]));
+                Self {
+                    device_groups: distinct(devices.iter().map(|name| group_of_name(name).to_owned()).collect()),
+                    devices,
+                    macros: distinct(names_in(
+                        &row.macro_controls,
+                        &["name", "label", "display_name", "title", "macro"],
+                    )),
+                    ..Self::default()
+                }
+            }
         }
     }
 
     fn from_summary(summary: &RackSummary) -> Self {
         Self {
             devices: distinct(summary.devices.iter().map(|device| device.name.clone()).collect()),
+            device_groups: distinct(summary.devices.iter().map(|device| group_of(device).to_owned()).collect()),
             plugins: distinct(summary.plugins.iter().filter_map(|plugin| plugin.name.clone()).collect()),
             macros: distinct(summary.macro_names.clone()),
             chains: distinct(summary.chain_names.clone()),
             annotation: summary.annotation.clone(),
         }
     }
+}
+
+/// The name under which a parsed device is grouped: that of the parse, which rows written by an early one lack.
+fn group_of(device: &DeviceSummary) -> &str {
+    if device.facet.is_empty() {
+        &device.name
+    } else {
+        &device.facet
+    }
+}
+
+/// The name under which a device is grouped of which only a name is known, or maybe its element.
+fn group_of_name(name: &str) -> &str {
+    static GROUPS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+        let devices = catalogue::devices().filter(|(_, device)| !device.max_for_live);
+        devices
+            .flat_map(|(element, device)| [element, &device.name].map(|name| (values::key_of(name), device.facet())))
+            .collect()
+    });
+    GROUPS.get(&values::key_of(name)).copied().unwrap_or(name)
 }
 
 /// Names in JSON of an unknown writer: strings, lists of them, objects with a name, or objects that map something to names.
@@ -270,6 +302,15 @@ mod tests {
         assert_eq!(devices(json!({"1": {"name": "Drive"}})), ["Drive"]);
         assert_eq!(devices(json!([null, 3, true, "", [["Deep"]]])), ["Deep"]);
         assert_eq!(devices(json!(7)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn old_and_new_names_of_one_device_are_one_group() {
+        let group = group_of_name("AutoPan2");
+        assert_eq!(group_of_name("AutoPan"), group);
+        assert_eq!(group_of_name("auto pan"), group);
+        assert_eq!(group_of_name("StereoGain"), "Utility");
+        assert_eq!(group_of_name("Own Device"), "Own Device");
     }
 
     #[test]
