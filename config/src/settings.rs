@@ -169,7 +169,7 @@ sections! {
     JobsSettings {
         /// Name of this process; empty for a made one.
         node: String,
-        /// Parse jobs at once; 0 for one per core.
+        /// Parse jobs at once; 0 for two per core.
         parse_concurrency: usize,
         /// Wait at an empty queue, in milliseconds.
         poll_ms: u64,

@@ -5,9 +5,13 @@
 
 use std::time::{Duration, Instant};
 
+use store::db::PooledConn;
 use store::queue::work;
 use store::{Db, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
+
+/// Longest wait after a beat that failed.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Who is to be shown alive.
 pub(crate) struct Pulse {
@@ -26,29 +30,37 @@ impl Pulse {
         let mut ticks = interval(self.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_beat: Option<Instant> = None;
+        // A connection of its own: when requests and jobs have all the others and wait for locks, this process is busy, and not dead.
+        let mut connection = None;
         loop {
             ticks.tick().await;
-            match self.beat_once(&mut last_beat).await {
+            match self.beat_once(&mut connection, &mut last_beat).await {
                 Ok(0) => {}
                 Ok(jobs) => tracing::warn!(jobs, "took back the jobs of dead workers"),
-                Err(error) => tracing::warn!(%error, "no sign of life could be given, trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "no sign of life could be given, trying again");
+                    connection = None;
+                    ticks.reset_after(self.heartbeat.min(RETRY));
+                }
             }
         }
     }
 
     /// One beat, and a look for the dead unless the last beat is too long ago. After an outage of the database everybody looks
     /// dead: whoever was cut off itself lets the others beat first.
-    async fn beat_once(&self, last_beat: &mut Option<Instant>) -> Result<u64, StoreError> {
-        let mut connection = self.db.acquire().await?;
+    async fn beat_once(&self, connection: &mut Option<PooledConn>, last_beat: &mut Option<Instant>) -> Result<u64, StoreError> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.db.acquire().await?),
+        };
         for queue in &self.queues {
-            work::beat(&mut connection, &self.worker, queue, &self.node).await?;
+            work::beat(connection, &self.worker, queue, &self.node).await?;
         }
-        drop(connection);
         let was_cut_off = last_beat.is_none_or(|at| at.elapsed() > self.heartbeat * 2);
         *last_beat = Some(Instant::now());
         if was_cut_off {
             return Ok(0);
         }
-        work::reap(&self.db, self.dead_after).await
+        work::reap(connection, self.dead_after).await
     }
 }

@@ -21,10 +21,10 @@ pub fn all(context: &Context) -> Vec<Job> {
     ]
 }
 
-/// Parsing is bound by the processor, so more at once than cores gains nothing.
+/// Two per core unless configured: one parses while the other waits for the database.
 fn parse_concurrency(context: &Context) -> usize {
     match context.settings.jobs.parse_concurrency {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => 2 * std::thread::available_parallelism().map_or(1, usize::from),
         configured => configured,
     }
 }

@@ -12,6 +12,9 @@ pub type Db = sqlx::MySqlPool;
 /// One connection, or a transaction on one.
 pub type Conn = sqlx::MySqlConnection;
 
+/// A connection on loan from the pool, which it goes back to when it is dropped.
+pub type PooledConn = sqlx::pool::PoolConnection<sqlx::MySql>;
+
 /// Opens a pool. The first connection is made at once, so that a wrong address is an error here and not later.
 ///
 /// # Errors

@@ -38,6 +38,11 @@ async fn finish(db: &TestDb, job: &TakenJob, outcome: Outcome) {
     work::finish(db.pool(), WORKER, &[finished]).await.unwrap();
 }
 
+async fn reap(db: &TestDb) -> u64 {
+    let mut connection = db.pool().acquire().await.unwrap();
+    work::reap(&mut connection, Duration::from_secs(60)).await.unwrap()
+}
+
 async fn jobs(db: &TestDb) -> i64 {
     db.integer("SELECT COUNT(*) FROM queue_jobs").await
 }
@@ -128,7 +133,7 @@ async fn what_a_worker_lost_it_can_no_longer_finish() {
     let taken = take(&db, 1).await.remove(0);
     db.execute("UPDATE queue_workers SET last_seen = last_seen - INTERVAL 1 HOUR")
         .await;
-    assert_eq!(work::reap(db.pool(), Duration::from_secs(60)).await.unwrap(), 1);
+    assert_eq!(reap(&db).await, 1);
     finish(&db, &taken, Outcome::Done).await;
     let mut connection = db.pool().acquire().await.unwrap();
     let row = inspect::list(&mut connection, None, None, 1).await.unwrap().remove(0);
@@ -143,7 +148,7 @@ async fn a_job_that_kills_its_worker_every_time_ends_as_a_dead_letter() {
     for _ in 0..3 {
         assert_eq!(take(&db, 1).await.len(), 1);
         db.execute("DELETE FROM queue_workers").await;
-        assert_eq!(work::reap(db.pool(), Duration::from_secs(60)).await.unwrap(), 1);
+        assert_eq!(reap(&db).await, 1);
     }
     assert!(take(&db, 1).await.is_empty());
     let mut connection = db.pool().acquire().await.unwrap();

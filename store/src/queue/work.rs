@@ -270,9 +270,8 @@ async fn hand_back_all(db: &mut Conn, worker: &str, queue: &str) -> Result<u64, 
 ///
 /// # Errors
 /// The database refused.
-pub async fn reap(db: &Db, dead_after: Duration) -> Result<u64, StoreError> {
+pub async fn reap(db: &mut Conn, dead_after: Duration) -> Result<u64, StoreError> {
     let silence_us = i64::try_from(dead_after.as_micros()).unwrap_or(i64::MAX);
-    let mut connection = db.acquire().await?;
     let orphans = sqlx::query!(
         r#"SELECT j.id, j.lock_by AS "worker!"
            FROM queue_jobs j LEFT JOIN queue_workers w ON w.id = j.lock_by AND w.queue = j.queue
@@ -280,7 +279,7 @@ pub async fn reap(db: &Db, dead_after: Duration) -> Result<u64, StoreError> {
              AND (w.last_seen IS NULL OR w.last_seen < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND)"#,
         silence_us
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(&mut *db)
     .await?;
     let mut reaped = 0;
     for orphan in &orphans {
@@ -295,7 +294,7 @@ pub async fn reap(db: &Db, dead_after: Duration) -> Result<u64, StoreError> {
             orphan.id,
             orphan.worker
         )
-        .execute(&mut *connection)
+        .execute(&mut *db)
         .await?
         .rows_affected();
     }
