@@ -83,13 +83,19 @@ async fn find_or_create(db: &mut Conn, name: &str) -> Result<TagId, StoreError> 
         return Ok(id);
     }
     sqlx::query!(
-        "INSERT INTO workflow_tags (name) VALUES (?) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)",
+        "INSERT INTO workflow_tags (name) VALUES (?) ON DUPLICATE KEY UPDATE name = name",
         name
     )
-    .execute(db)
-    .await
-    .map(|done| TagId(done.last_insert_id()))
-    .map_err(StoreError::from)
+    .execute(&mut *db)
+    .await?;
+    // A locking read sees what others have committed since this transaction's snapshot. `id = LAST_INSERT_ID(id)` in the statement above
+    // would not do: seen on MariaDB 10.11, its answer carries the id 0 when the statement had waited for the transaction that made the row.
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: TagId" FROM workflow_tags WHERE name = ? FOR UPDATE"#,
+        name
+    )
+    .fetch_one(db)
+    .await?)
 }
 
 async fn find_id(db: &mut Conn, name: &str) -> Result<Option<TagId>, StoreError> {

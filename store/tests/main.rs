@@ -2,4 +2,5 @@
 
 mod migrating;
 mod queue;
+mod tags;
 mod wake;
