@@ -15,7 +15,7 @@ use crate::servers::{self, guard};
 const DEFAULT_FILE: &str = "cookbook.toml";
 
 /// Time that blocking work left over at the end may take before it is abandoned.
-const LAST_WORK: Duration = Duration::from_secs(1);
+const LAST_WORK: Duration = Duration::from_millis(500);
 
 /// The command line.
 #[derive(Debug, Parser)]

@@ -19,7 +19,7 @@ use tracing::{error, warn};
 
 /// Time for all parts together to stop. They have grace times of their own, of 5 s by default; with the private servers, all must be over
 /// in 10 s.
-const STOP_WITHIN: Duration = Duration::from_millis(6200);
+const STOP_WITHIN: Duration = Duration::from_millis(5500);
 
 /// Time for the pool to close its connections at the end.
 const CLOSE_WITHIN: Duration = Duration::from_millis(200);

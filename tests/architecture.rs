@@ -37,6 +37,9 @@ const NAMED_BY: &[(&str, &str)] = &[
     ("tracing-subscriber", "config"),
 ];
 
+/// The files of `jobs` that may name apalis: its backends, and what puts workers together. A job is a plain function.
+const APALIS_FILES: &[&str] = &["backend.rs", "follow.rs", "poller.rs", "run.rs"];
+
 /// What is no part of the program and may set the stage for tests with anything.
 const FOR_TESTS: &str = "test-support";
 
@@ -55,6 +58,23 @@ fn every_package_of_the_workspace_has_a_room() {
     for package in workspace().keys() {
         assert!(rooms.contains(&package.as_str()), "`{package}` is not in the table of rooms");
     }
+}
+
+#[test]
+fn apalis_is_named_in_the_queues_own_files_only() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/jobs/src");
+    let mut named_in = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("read `jobs/src`").flatten() {
+        let code = std::fs::read_to_string(entry.path()).expect("read a file of `jobs`");
+        if code
+            .lines()
+            .any(|line| !line.trim_start().starts_with("//") && line.contains("apalis"))
+        {
+            named_in.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    named_in.sort();
+    assert_eq!(named_in, APALIS_FILES);
 }
 
 #[test]

@@ -14,11 +14,15 @@ use test_support::Shell;
 /// Anything that this program does at all, it does within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder for a program and its data, in memory where the system has such a place: these tests kill processes and not the machine, so
+/// Room that a program with private servers needs, in bytes.
+const ROOM_BYTES: u64 = 2 << 30;
+
+/// A folder for a program and its data, in memory where the system has room for it: these tests kill processes and not the machine, so
 /// flushing to a disk that is busy with other things would only make them slow.
 pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
+    let room = rustix::fs::statvfs(memory).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
+    let made = if room > ROOM_BYTES {
         tempfile::tempdir_in(memory)
     } else {
         tempfile::tempdir()

@@ -51,6 +51,16 @@ async fn kill_9_leaves_no_process_and_loses_no_commit() {
 }
 
 #[test]
+fn servers_that_hang_do_not_hold_up_the_end() {
+    let folder = folder();
+    let mut up = Up::start(folder.path());
+    signal("STOP", up.server_pid("database"));
+    signal("STOP", up.server_pid("redis"));
+    up.stop();
+    in_the_end("no process is left", || processes_of(folder.path()).is_empty());
+}
+
+#[test]
 fn kill_9_at_any_moment_of_a_start_leaves_no_process() {
     let folder = folder();
     for step in 0..12 {

@@ -48,6 +48,14 @@ impl Database {
         self.servers_dir.join(self.program.kind.folder())
     }
 
+    /// Folder of the server's temporary tables. As it starts, a server deletes those that it finds, so in a folder that is shared, such as
+    /// /tmp, it would take them from another server at work.
+    fn tmp_dir(&self) -> Result<PathBuf> {
+        let path = self.servers_dir.join(format!("{}.tmp", self.program.kind.folder()));
+        fs::create_dir_all(&path).with_context(|| format!("make `{}`", path.display()))?;
+        Ok(path)
+    }
+
     /// The server's log.
     pub(super) fn log(&self) -> PathBuf {
         self.servers_dir.join(format!("{}.log", self.program.kind.folder()))
@@ -82,6 +90,7 @@ impl Database {
                 command
             }
         };
+        command.arg(format!("--tmpdir={}", self.tmp_dir()?.display()));
         if geteuid().is_root() {
             command.arg("--user=root");
         }
@@ -138,6 +147,7 @@ impl Database {
             format!("--log-error={}", self.log().display()),
             format!("--pid-file={}", self.pid_file().display()),
             format!("--init-file={}", init_file.display()),
+            format!("--tmpdir={}", self.tmp_dir()?.display()),
             format!("--port={port}"),
             format!("--bind-address={LOOPBACK}"),
             // Relative to the data folder: a socket's path may have 107 bytes at most, and a data folder may lie deep.

@@ -33,7 +33,12 @@ impl Claim {
     /// # Errors
     /// Another process has it (the message names it), or it can't be written.
     pub fn take(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).with_context(|| format!("make the data folder `{}`", dir.display()))?;
+        // Racks that nobody published are in it: not for other users of the machine.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("make the data folder `{}`", dir.display()))?;
         let dir = dir
             .canonicalize()
             .with_context(|| format!("find the data folder `{}`", dir.display()))?;

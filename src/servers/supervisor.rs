@@ -40,7 +40,7 @@ const RECOVERED: Duration = Duration::from_secs(60);
 
 /// Time for the servers to stop by themselves. Killed then, they lose nothing that was acknowledged. With what the rest of the program takes,
 /// all must be over in 10 s.
-const STOP_WITHIN: Duration = Duration::from_millis(3500);
+const STOP_WITHIN: Duration = Duration::from_millis(2500);
 
 /// Time for a server that was left over from a lost process.
 const ORPHAN_STOP_WITHIN: Duration = Duration::from_secs(8);
