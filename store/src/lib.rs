@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod community;
+pub mod count_repair;
 pub mod counters;
 pub mod db;
 pub mod document;
@@ -17,9 +18,12 @@ pub mod ids;
 pub mod index_log;
 pub mod index_node;
 pub mod migrate;
+pub mod musical_key;
 pub mod parsed_rack;
+pub mod partition;
 pub mod queue;
 pub mod rack_summary;
+pub mod recount;
 pub mod schedule;
 pub mod tag;
 pub mod token;

@@ -1,6 +1,12 @@
 //! Tests of the schema and of `store` against a real server, in one binary.
 
+mod counts;
+mod deletions;
+mod index_log_triggers;
+mod keys_and_tempo;
 mod migrating;
+mod mixed_writers;
+mod partitions;
 mod queue;
 mod tags;
 mod wake;
