@@ -13,9 +13,10 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use store::files::Files;
 use store::queue::inspect::{self, Status};
+use store::queue::{self, SweepPending};
 use store::token::NewToken;
 use store::wake::Wake;
-use store::{UserId, token, user};
+use store::{Db, UserId, token, user};
 use tempfile::TempDir;
 use test_support::TestDb;
 use tokio::net::TcpListener;
@@ -26,6 +27,8 @@ pub(crate) struct TestApp {
     pub(crate) db: TestDb,
     pub(crate) files: Files,
     pub(crate) settings: Arc<Settings>,
+    /// The API's own pool.
+    pub(crate) api_db: Db,
     jobs: jobs::Context,
     follower: Follower,
     base: String,
@@ -62,7 +65,8 @@ impl TestApp {
         let follower = Follower::new(index.clone(), db.pool().clone(), settings.index.batch);
         let wake = Wake::local();
         let jobs = jobs::Context::new(db.pool().clone(), files.clone(), Arc::clone(&settings), wake.clone());
-        let context = ApiContext::new(db.pool().clone(), files.clone(), index, Arc::clone(&settings), wake);
+        let api_db = store::db::connect(&settings.database).await.expect("open a pool");
+        let context = ApiContext::new(api_db.clone(), files.clone(), index, Arc::clone(&settings), wake);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let stop = CancellationToken::new();
@@ -71,6 +75,7 @@ impl TestApp {
             db,
             files,
             settings,
+            api_db,
             jobs,
             follower,
             base,
@@ -157,6 +162,25 @@ impl TestApp {
     /// Does all jobs that are due.
     pub(crate) async fn run_jobs(&self) {
         run_pending_jobs(&self.jobs).await.expect("run the jobs");
+    }
+
+    /// Enqueues a parse of what was left pending, as the schedule does.
+    pub(crate) async fn sweep_pending(&self) {
+        let mut db = self.db.pool().acquire().await.expect("a connection");
+        queue::enqueue(&mut db, &SweepPending {}, None)
+            .await
+            .expect("enqueue the sweep");
+        drop(db);
+        run_pending_jobs(&self.jobs).await.expect("run the sweep");
+    }
+
+    /// How many jobs nobody has done yet.
+    pub(crate) async fn waiting_jobs(&self) -> usize {
+        let mut db = self.db.pool().acquire().await.expect("a connection");
+        inspect::list(&mut db, None, Some(Status::Pending), 100)
+            .await
+            .expect("list jobs")
+            .len()
     }
 
     /// Lets the index follow to the end of the log.

@@ -3,7 +3,11 @@
 mod app;
 mod architecture;
 mod command_line;
+mod folders;
 mod kill;
+mod problems;
 mod program;
 mod up;
 mod uploads;
+mod visibility;
+mod workflows;

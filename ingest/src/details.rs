@@ -2,6 +2,7 @@
 //!
 //! Lengths are in characters, as MySQL counts them. Text is stored as written, but for white space around it and line ends.
 
+use store::musical_key::MusicalKey;
 use store::workflow::Tempo;
 use unicode_normalization::UnicodeNormalization;
 
@@ -92,13 +93,20 @@ pub fn tempo(bpm: f64) -> Result<Tempo, BadField> {
     })
 }
 
-/// A key in any usual notation, as its author wrote it. Empty is the same as none.
+/// A key in any usual notation. It is kept as its author wrote it, or in its usual form where that would be too long for the column.
+/// Empty is the same as none.
 ///
 /// # Errors
-/// It is no key, or too long to be kept as written.
+/// It is no key.
 pub fn key(text: &str) -> Result<Option<String>, BadField> {
-    let key = line(text, MAX_KEY_CHARS)?;
-    Ok((!key.is_empty()).then_some(key))
+    let text = line(text, MAX_GENRE_CHARS)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let key = MusicalKey::parse(&text)
+        .ok_or_else(|| BadField("must be a major or minor key, such as `F#m`, `Gb minor`, `8A` or `1m`".to_owned()))?;
+    let fits = text.chars().count() <= MAX_KEY_CHARS;
+    Ok(Some(if fits { text } else { key.name().to_owned() }))
 }
 
 /// Tags in their usual form: lower case, composed, single spaces, without `#` in front; each once, in the order given. Empty ones
@@ -188,6 +196,17 @@ mod tests {
         );
         let many: Vec<String> = (0..21).map(|n| format!("tag {n}")).collect();
         assert!(tags(&many).is_err());
+    }
+
+    #[test]
+    fn a_key_is_kept_as_written_where_it_fits() {
+        for written in ["F#m", "Gb minor", "8A", "1m", "C"] {
+            assert_eq!(key(written), Ok(Some(written.to_owned())));
+        }
+        assert_eq!(key("F sharp minor"), Ok(Some("F#m".to_owned())));
+        assert_eq!(key(" "), Ok(None));
+        assert!(key("H minor of some kind").is_err());
+        assert!(key("dorian").is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod counts;
 mod deletions;
+mod files;
 mod index_log_triggers;
 mod keys_and_tempo;
 mod migrating;
@@ -9,4 +10,5 @@ mod mixed_writers;
 mod partitions;
 mod queue;
 mod tags;
+mod tokens;
 mod wake;

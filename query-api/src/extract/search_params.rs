@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use indexer::{Facet, SearchRequest, Sort};
+use store::musical_key::MusicalKey;
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError};
@@ -117,6 +118,8 @@ fn selected(facet: Facet, value: String) -> Result<String, String> {
     match facet {
         Facet::Kind => closed(&["audio_effect", "instrument", "midi_effect", "drum"]),
         Facet::Difficulty => closed(&["beginner", "intermediate", "advanced"]),
+        // What is no key is looked for as it is written: other programs may have written it so.
+        Facet::Key => Ok(MusicalKey::parse(&value).map_or(value, |key| key.name().to_owned())),
         _ => Ok(value),
     }
 }

@@ -18,7 +18,7 @@ const MAX_NAME_BYTES: usize = 200;
 /// Download a workflow's file
 ///
 /// The bytes as they were uploaded. The download is recorded before the first byte is sent; a client that has the file already
-/// (`If-None-Match`) causes none.
+/// (`If-None-Match`) causes none. An author's own do not count.
 #[utoipa::path(
     get, path = "/v1/workflows/{id}/file", tag = "workflows",
     params(("id" = u64, Path, description = "Id of the workflow")),
@@ -48,10 +48,11 @@ pub(crate) async fn download_workflow_file(
     }
     let file = context.files.open_file(hash).await?;
     let user = viewer.map(|viewer| viewer.user_id);
+    let is_own = user == Some(workflow.author.id);
     let db = context.db.clone();
     detached(async move {
         let mut db = db.acquire().await.map_err(store::StoreError::from)?;
-        Ok(download::record(&mut db, id, user).await?)
+        Ok(download::record(&mut db, id, user, is_own).await?)
     })
     .await?;
     let headers = [
