@@ -43,6 +43,14 @@ CREATE TABLE IF NOT EXISTS count_repairs (
   noted_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE=InnoDB;
 
+-- Workflows whose counts a statement changed while another held their row. Many rows for one workflow, so that those who
+-- note it never wait for each other.
+CREATE TABLE IF NOT EXISTS workflow_count_repairs (
+  id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
+  workflow_id BIGINT UNSIGNED NOT NULL,
+  noted_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) ENGINE=InnoDB;
+
 -- Processes that take jobs, one row a queue.
 CREATE TABLE IF NOT EXISTS queue_workers (
   id VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

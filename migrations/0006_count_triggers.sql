@@ -4,6 +4,11 @@
 -- * A BEFORE INSERT trigger locks the parent first. The foreign-key check takes a shared lock on the parent, which the
 --   counting trigger then wants exclusively; eight clients liking one rack deadlock in most statements without it.
 --   A follow has two parents: they are locked in the order of their ids.
+-- * Whoever takes a like or a rating away holds its row already when the trigger runs, and must not wait for the parent:
+--   an INSERT holds the parent, and looks for duplicates by locking rows beside its own, deleted ones too. So the trigger
+--   counts at once if nobody holds the parent (SKIP LOCKED), and otherwise leaves a note that a job counts within a second.
+--   MySQL 9 takes no notice of SKIP LOCKED within a trigger: there, likes and unlikes of one rack at one moment can still
+--   deadlock, unless the writer locks the workflow first, as the API does.
 -- * `updated_at = updated_at`: a like is no edit. Counters of workflows set `counts_changed_at` instead.
 -- * A trigger cannot write a table that its statement uses (error 1442). So while a statement deletes users, workflows,
 --   tags, comments or collections (the variables @cookbook_deleting_… say so, see 0008), counts in that very table are
@@ -28,9 +33,14 @@ DROP TRIGGER IF EXISTS update_workflow_likes_count_delete;
 CREATE TRIGGER update_workflow_likes_count_delete AFTER DELETE ON workflow_likes FOR EACH ROW
 BEGIN
   IF NOT (@cookbook_deleting_workflows <=> NOW(6)) THEN
-    UPDATE workflows
-    SET likes_count = GREATEST(COALESCE(likes_count, 0) - 1, 0), counts_changed_at = NOW(6), updated_at = updated_at
-    WHERE id = OLD.workflow_id;
+    SET @cookbook_locked = (SELECT id FROM workflows WHERE id = OLD.workflow_id FOR UPDATE SKIP LOCKED);
+    IF @cookbook_locked IS NULL THEN
+      INSERT INTO workflow_count_repairs (workflow_id) VALUES (OLD.workflow_id);
+    ELSE
+      UPDATE workflows
+      SET likes_count = GREATEST(COALESCE(likes_count, 0) - 1, 0), counts_changed_at = NOW(6), updated_at = updated_at
+      WHERE id = OLD.workflow_id;
+    END IF;
   END IF;
 END;
 
@@ -68,12 +78,17 @@ DROP TRIGGER IF EXISTS update_workflow_ratings_count_delete;
 CREATE TRIGGER update_workflow_ratings_count_delete AFTER DELETE ON workflow_ratings FOR EACH ROW
 BEGIN
   IF NOT (@cookbook_deleting_workflows <=> NOW(6)) THEN
-    UPDATE workflows
-    SET average_rating = IF(COALESCE(ratings_count, 0) <= 1, 0, ROUND((ratings_sum - OLD.rating) / (ratings_count - 1), 2)),
-        ratings_sum = GREATEST(ratings_sum - OLD.rating, 0),
-        ratings_count = GREATEST(COALESCE(ratings_count, 0) - 1, 0),
-        counts_changed_at = NOW(6), updated_at = updated_at
-    WHERE id = OLD.workflow_id;
+    SET @cookbook_locked = (SELECT id FROM workflows WHERE id = OLD.workflow_id FOR UPDATE SKIP LOCKED);
+    IF @cookbook_locked IS NULL THEN
+      INSERT INTO workflow_count_repairs (workflow_id) VALUES (OLD.workflow_id);
+    ELSE
+      UPDATE workflows
+      SET average_rating = IF(COALESCE(ratings_count, 0) <= 1, 0, ROUND((ratings_sum - OLD.rating) / (ratings_count - 1), 2)),
+          ratings_sum = GREATEST(ratings_sum - OLD.rating, 0),
+          ratings_count = GREATEST(COALESCE(ratings_count, 0) - 1, 0),
+          counts_changed_at = NOW(6), updated_at = updated_at
+      WHERE id = OLD.workflow_id;
+    END IF;
   END IF;
 END;
 

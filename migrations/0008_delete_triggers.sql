@@ -14,14 +14,25 @@ DROP TRIGGER IF EXISTS before_workflow_delete;
 CREATE TRIGGER before_workflow_delete BEFORE DELETE ON workflows FOR EACH ROW
 BEGIN
   SET @cookbook_deleting_workflows = NOW(6);
+  SET @cookbook_deleted_workflow = OLD.id;
   DELETE FROM workflow_tag_pivot WHERE workflow_id = OLD.id;
   DELETE FROM collection_workflows WHERE workflow_id = OLD.id;
-  -- Comments that nobody answered first, and again until none is left. The cascade would take whole threads at once, and
-  -- MySQL 9 gives up (error 6575) at three comments with a reply each; both servers do at a thread fifteen replies deep.
+  -- Its comments and all that answer them: those that nobody answered first, and again until none is left. The cascade
+  -- would take whole threads at once, and MySQL 9 gives up (error 6575) at three comments with a reply each; both servers
+  -- do at a thread fifteen replies deep.
   REPEAT
-    DELETE comment FROM workflow_comments AS comment
+    DELETE comment
+      FROM (
+        WITH RECURSIVE thread AS (
+          SELECT own.id FROM workflow_comments AS own WHERE own.workflow_id = OLD.id
+          UNION
+          SELECT answer.id FROM thread JOIN workflow_comments AS answer ON answer.parent_id = thread.id
+        )
+        SELECT id FROM thread
+      ) AS gone
+      JOIN workflow_comments AS comment ON comment.id = gone.id
       LEFT JOIN workflow_comments AS reply ON reply.parent_id = comment.id
-      WHERE comment.workflow_id = OLD.id AND reply.id IS NULL;
+      WHERE reply.id IS NULL;
   UNTIL ROW_COUNT() = 0 END REPEAT;
   -- In place of foreign keys.
   DELETE FROM workflow_views WHERE workflow_id = OLD.id;
@@ -69,7 +80,12 @@ BEGIN
     -- MySQL 9.7 refuses to delete a comment that has both a like and a reply with a reply (error 6575, with the seed's
     -- tables alone); without the like it does it.
     DELETE FROM comment_likes WHERE comment_id = OLD.id;
-    IF NOT (@cookbook_deleting_workflows <=> NOW(6)) THEN
+    IF @cookbook_deleting_workflows <=> NOW(6) THEN
+      -- The seed lets a reply belong to another workflow than the comment that it answers.
+      IF OLD.workflow_id <> @cookbook_deleted_workflow THEN
+        INSERT INTO workflow_count_repairs (workflow_id) VALUES (OLD.workflow_id);
+      END IF;
+    ELSE
       UPDATE workflows
         JOIN (
           WITH RECURSIVE thread AS (

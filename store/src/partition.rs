@@ -85,7 +85,9 @@ fn missing(present: &BTreeSet<String>, now: DateTime<Utc>, months_ahead: u32) ->
         return Vec::new();
     };
     let last = present.iter().rev().find_map(|partition| month(partition));
-    let first_missing = last.and_then(|month| month.checked_add_months(Months::new(1))).unwrap_or(this_month);
+    let first_missing = last
+        .and_then(|month| month.checked_add_months(Months::new(1)))
+        .unwrap_or(this_month);
     let Some(end) = this_month.checked_add_months(Months::new(months_ahead)) else {
         return Vec::new();
     };

@@ -57,7 +57,9 @@ pub async fn repair_all(db: &Db) -> Result<Vec<Counted>, StoreError> {
 /// # Errors
 /// The database refused.
 pub async fn repair(db: &mut Conn, row: Counted) -> Result<(), StoreError> {
-    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *db).await?;
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        .execute(&mut *db)
+        .await?;
     let mut transaction = db.begin().await?;
     match row {
         Counted::User(id) => repair_user(&mut transaction, id).await?,
@@ -72,7 +74,9 @@ pub async fn repair(db: &mut Conn, row: Counted) -> Result<(), StoreError> {
 
 /// Counts a user's counts again, in the caller's transaction, which must be READ COMMITTED: see [`repair`].
 pub(crate) async fn repair_user(db: &mut Conn, id: UserId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT id FROM users WHERE id = ? FOR UPDATE", id).fetch_optional(&mut *db).await?;
+    sqlx::query!("SELECT id FROM users WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(&mut *db)
+        .await?;
     sqlx::query!(
         r#"
         UPDATE users
@@ -93,7 +97,9 @@ pub(crate) async fn repair_user(db: &mut Conn, id: UserId) -> Result<(), StoreEr
 }
 
 async fn repair_workflow(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT id FROM workflows WHERE id = ? FOR UPDATE", id).fetch_optional(&mut *db).await?;
+    sqlx::query!("SELECT id FROM workflows WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(&mut *db)
+        .await?;
     sqlx::query!(
         r#"
         UPDATE workflows
@@ -120,7 +126,9 @@ async fn repair_workflow(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError
 }
 
 async fn repair_tag(db: &mut Conn, id: TagId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT id FROM workflow_tags WHERE id = ? FOR UPDATE", id).fetch_optional(&mut *db).await?;
+    sqlx::query!("SELECT id FROM workflow_tags WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(&mut *db)
+        .await?;
     sqlx::query!(
         r#"
         UPDATE workflow_tags
@@ -136,7 +144,9 @@ async fn repair_tag(db: &mut Conn, id: TagId) -> Result<(), StoreError> {
 }
 
 async fn repair_comment(db: &mut Conn, id: CommentId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT id FROM workflow_comments WHERE id = ? FOR UPDATE", id).fetch_optional(&mut *db).await?;
+    sqlx::query!("SELECT id FROM workflow_comments WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(&mut *db)
+        .await?;
     sqlx::query!(
         r#"
         UPDATE workflow_comments
@@ -152,7 +162,9 @@ async fn repair_comment(db: &mut Conn, id: CommentId) -> Result<(), StoreError> 
 }
 
 async fn repair_collection(db: &mut Conn, id: CollectionId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT id FROM workflow_collections WHERE id = ? FOR UPDATE", id).fetch_optional(&mut *db).await?;
+    sqlx::query!("SELECT id FROM workflow_collections WHERE id = ? FOR UPDATE", id)
+        .fetch_optional(&mut *db)
+        .await?;
     sqlx::query!(
         r#"
         UPDATE workflow_collections

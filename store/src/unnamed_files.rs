@@ -9,7 +9,7 @@ use crate::{Db, StoreError};
 /// Removes stored files that no workflow names and that were put more than `keep` ago. Returns how many.
 ///
 /// An upload stores its file first and its row second, so a young file without a row is normal. And an old one may be named again at
-/// this very moment; therefore each removal holds the place in `idx_file_hash` where such a row would go, and an upload looks for
+/// this very moment; therefore each removal holds the place in `uq_user_file` where such a row would go, and an upload looks for
 /// its file once more after its row is in and before it commits (`ingest::upload`). One of the two sees the other.
 ///
 /// # Errors

@@ -37,10 +37,12 @@ pub(crate) async fn small_community() -> TestDb {
 
 /// Rows of integers, for comparing a handful of counts at once.
 pub(crate) async fn rows(db: &TestDb, columns: &str, rest: &str) -> Vec<String> {
-    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT CAST(CONCAT_WS(' ', {columns}) AS CHAR) FROM {rest}")))
-        .fetch_all(db.pool())
-        .await
-        .unwrap_or_else(|error| panic!("`{columns}` of `{rest}`: {error}"))
+    sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "SELECT CAST(CONCAT_WS(' ', {columns}) AS CHAR) FROM {rest}"
+    )))
+    .fetch_all(db.pool())
+    .await
+    .unwrap_or_else(|error| panic!("`{columns}` of `{rest}`: {error}"))
 }
 
 /// Fails unless every count is what the rows say.
@@ -60,9 +62,18 @@ async fn inserts_count() {
         rows(&db, WORKFLOW_COUNTS, "workflows ORDER BY id").await,
         ["1 2 0 0.00 0 1", "2 1 0 0.00 0 0", "3 2 3 4.33 5 2"]
     );
-    assert_eq!(rows(&db, USER_COUNTS, "users ORDER BY id").await, ["1 2 1 2", "2 2 1 1", "3 0 2 0"]);
-    assert_eq!(rows(&db, "id, usage_count", "workflow_tags ORDER BY id").await, ["1 2", "2 1"]);
-    assert_eq!(rows(&db, "id, workflows_count", "workflow_collections ORDER BY id").await, ["1 2", "2 1"]);
+    assert_eq!(
+        rows(&db, USER_COUNTS, "users ORDER BY id").await,
+        ["1 2 1 2", "2 2 1 1", "3 0 2 0"]
+    );
+    assert_eq!(
+        rows(&db, "id, usage_count", "workflow_tags ORDER BY id").await,
+        ["1 2", "2 1"]
+    );
+    assert_eq!(
+        rows(&db, "id, workflows_count", "workflow_collections ORDER BY id").await,
+        ["1 2", "2 1"]
+    );
     assert_eq!(
         rows(&db, "id, likes_count", "workflow_comments ORDER BY id").await,
         ["1 1", "2 0", "3 2", "4 0", "5 0"]
@@ -103,7 +114,10 @@ async fn updates_and_deletes_count() {
         let wrong = recount::differences(&mut connection).await.unwrap();
         assert!(wrong.is_empty(), "after `{statement}`: {wrong:?}");
     }
-    assert_eq!(rows(&db, "average_rating, ratings_sum", "workflows WHERE id = 3").await, ["0.00 0"]);
+    assert_eq!(
+        rows(&db, "average_rating, ratings_sum", "workflows WHERE id = 3").await,
+        ["0.00 0"]
+    );
 }
 
 #[tokio::test]
@@ -128,10 +142,18 @@ async fn a_counter_moves_neither_updated_at_nor_the_index() {
     )
     .await;
     for table in ["workflows", "users", "workflow_tags", "workflow_collections"] {
-        assert_eq!(db.integer(&format!("SELECT COUNT(*) FROM {table} WHERE updated_at <> '2026-01-01'")).await, 0, "{table}");
+        assert_eq!(
+            db.integer(&format!("SELECT COUNT(*) FROM {table} WHERE updated_at <> '2026-01-01'"))
+                .await,
+            0,
+            "{table}"
+        );
     }
     assert_eq!(db.integer("SELECT COUNT(*) FROM index_log").await, 0);
-    assert_eq!(rows(&db, "id", "workflows WHERE counts_changed_at > '2026-01-01'").await, ["2"]);
+    assert_eq!(
+        rows(&db, "id", "workflows WHERE counts_changed_at > '2026-01-01'").await,
+        ["2"]
+    );
 }
 
 #[tokio::test]
@@ -147,8 +169,15 @@ async fn a_drifted_count_is_found_and_mended_and_stays_above_zero_meanwhile() {
          DELETE FROM workflow_tag_pivot",
     )
     .await;
-    assert_eq!(db.integer("SELECT CAST(likes_count AS SIGNED) FROM workflows WHERE id = 3").await, 0);
-    assert_eq!(db.integer("SELECT CAST(SUM(usage_count) AS SIGNED) FROM workflow_tags").await, 0);
+    assert_eq!(
+        db.integer("SELECT CAST(likes_count AS SIGNED) FROM workflows WHERE id = 3")
+            .await,
+        0
+    );
+    assert_eq!(
+        db.integer("SELECT CAST(SUM(usage_count) AS SIGNED) FROM workflow_tags").await,
+        0
+    );
     assert_eq!(recount::repair_all(db.pool()).await.unwrap().len(), 4);
     assert_counts_are_true(&db).await;
     assert!(recount::repair_all(db.pool()).await.unwrap().is_empty());
@@ -167,7 +196,10 @@ async fn events_of_nobody_are_refused_with_the_error_of_a_foreign_key() {
     ] {
         let error = sqlx::raw_sql(statement).execute(db.pool()).await.unwrap_err();
         let kind = error.as_database_error().unwrap().kind();
-        assert!(matches!(kind, sqlx::error::ErrorKind::ForeignKeyViolation), "`{statement}`: {error}");
+        assert!(
+            matches!(kind, sqlx::error::ErrorKind::ForeignKeyViolation),
+            "`{statement}`: {error}"
+        );
     }
 }
 

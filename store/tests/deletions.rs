@@ -20,10 +20,16 @@ const OF_A_WORKFLOW: [(&str, &str); 9] = [
 
 async fn assert_nothing_left_of_workflow(db: &TestDb, id: u64) {
     for (table, column) in OF_A_WORKFLOW {
-        let left = db.integer(&format!("SELECT COUNT(*) FROM {table} WHERE {column} = {id}")).await;
+        let left = db
+            .integer(&format!("SELECT COUNT(*) FROM {table} WHERE {column} = {id}"))
+            .await;
         assert_eq!(left, 0, "rows of workflow {id} in {table}");
     }
-    assert_eq!(db.integer("SELECT COUNT(*) FROM comment_likes WHERE comment_id NOT IN (SELECT id FROM workflow_comments)").await, 0);
+    assert_eq!(
+        db.integer("SELECT COUNT(*) FROM comment_likes WHERE comment_id NOT IN (SELECT id FROM workflow_comments)")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -35,11 +41,21 @@ async fn a_deleted_user_leaves_true_counts_and_every_workflow_in_the_log() {
     assert_nothing_left_of_workflow(&db, 1).await;
     assert_nothing_left_of_workflow(&db, 2).await;
     for id in [1, 2] {
-        assert!(db.integer(&format!("SELECT COUNT(*) FROM index_log WHERE workflow_id = {id}")).await > 0);
+        assert!(
+            db.integer(&format!("SELECT COUNT(*) FROM index_log WHERE workflow_id = {id}"))
+                .await
+                > 0
+        );
     }
-    assert_eq!(rows(&db, "likes_count, ratings_count, average_rating, comments_count", "workflows").await, ["1 2 4.00 2"]);
+    assert_eq!(
+        rows(&db, "likes_count, ratings_count, average_rating, comments_count", "workflows").await,
+        ["1 2 4.00 2"]
+    );
     // Events stay, of nobody; activities and what feeds held of them go.
-    assert_eq!(rows(&db, "workflow_id, COALESCE(user_id, 'nobody')", "workflow_views").await, ["3 nobody"]);
+    assert_eq!(
+        rows(&db, "workflow_id, COALESCE(user_id, 'nobody')", "workflow_views").await,
+        ["3 nobody"]
+    );
     assert_eq!(db.integer("SELECT COUNT(*) FROM user_activities WHERE user_id = 1").await, 0);
     assert_eq!(db.integer("SELECT COUNT(*) FROM user_feed_cache").await, 0);
 }
@@ -52,7 +68,15 @@ async fn all_users_can_go_in_one_statement() {
     assert_counts_are_true(&db).await;
     db.execute("DELETE FROM users").await;
     count_repair::apply(db.pool()).await.unwrap();
-    for table in ["workflows", "workflow_likes", "workflow_comments", "user_follows", "workflow_views", "user_activities", "count_repairs"] {
+    for table in [
+        "workflows",
+        "workflow_likes",
+        "workflow_comments",
+        "user_follows",
+        "workflow_views",
+        "user_activities",
+        "count_repairs",
+    ] {
         assert_eq!(db.integer(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
     assert_counts_are_true(&db).await;
@@ -71,7 +95,8 @@ async fn a_deleted_workflow_leaves_true_counts_and_itself_in_the_log() {
 #[tokio::test]
 async fn a_deleted_tag_puts_its_workflows_into_the_log() {
     let db = small_community().await;
-    db.execute("DELETE FROM index_log; DELETE FROM workflow_tags WHERE id = 1").await;
+    db.execute("DELETE FROM index_log; DELETE FROM workflow_tags WHERE id = 1")
+        .await;
     assert_eq!(rows(&db, "workflow_id", "index_log ORDER BY workflow_id").await, ["1", "3"]);
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_tag_pivot").await, 1);
     assert_counts_are_true(&db).await;
@@ -101,8 +126,14 @@ async fn a_statement_that_fails_half_way_leaves_no_mark_on_its_session() {
     db.execute("CREATE TABLE anchor (workflow_id BIGINT UNSIGNED, FOREIGN KEY (workflow_id) REFERENCES workflows(id)); INSERT INTO anchor VALUES (1)")
         .await;
     let mut connection = db.pool().acquire().await.unwrap();
-    sqlx::raw_sql("DELETE FROM users WHERE id = 1").execute(&mut *connection).await.unwrap_err();
-    sqlx::raw_sql("DELETE FROM workflows WHERE id = 1").execute(&mut *connection).await.unwrap_err();
+    sqlx::raw_sql("DELETE FROM users WHERE id = 1")
+        .execute(&mut *connection)
+        .await
+        .unwrap_err();
+    sqlx::raw_sql("DELETE FROM workflows WHERE id = 1")
+        .execute(&mut *connection)
+        .await
+        .unwrap_err();
     sqlx::raw_sql("DELETE FROM workflow_likes WHERE workflow_id = 1; DELETE FROM user_follows; DELETE FROM workflow_downloads; DELETE FROM comment_likes")
         .execute(&mut *connection)
         .await
@@ -119,7 +150,10 @@ async fn long_and_broad_discussions_go_with_their_workflow_and_with_their_author
     let mut thread = String::new();
     for id in 100..140 {
         let parent = if id == 100 { "NULL".to_owned() } else { (id - 1).to_string() };
-        thread += &format!("INSERT INTO workflow_comments (id, workflow_id, user_id, parent_id, content) VALUES ({id}, 3, {}, {parent}, 'deep');", id % 3 + 1);
+        thread += &format!(
+            "INSERT INTO workflow_comments (id, workflow_id, user_id, parent_id, content) VALUES ({id}, 3, {}, {parent}, 'deep');",
+            id % 3 + 1
+        );
     }
     for top in 200..220 {
         let (reply, answer) = (top + 100, top + 200);

@@ -25,12 +25,18 @@ async fn whatever_changes_a_document_is_logged() {
         ("UPDATE workflows SET devices_used = '[\"Reverb\"]' WHERE id = 3", vec!["3"]),
         ("UPDATE workflows SET parse_state = 'no_file' WHERE id = 3", vec!["3"]),
         ("UPDATE workflows SET user_id = 3 WHERE id = 3", vec!["3"]),
-        ("INSERT INTO parsed_racks (workflow_id, parser_version, summary, rack, warnings) VALUES (1, 1, '{}', '{}', '[]')", vec!["1"]),
+        (
+            "INSERT INTO parsed_racks (workflow_id, parser_version, summary, rack, warnings) VALUES (1, 1, '{}', '{}', '[]')",
+            vec!["1"],
+        ),
         ("UPDATE parsed_racks SET summary = '{\"depth\": 2}'", vec!["1"]),
         ("DELETE FROM parsed_racks", vec!["1"]),
         ("UPDATE workflow_tags SET name = 'dub' WHERE id = 1", vec!["1", "3"]),
         ("INSERT INTO workflow_tag_pivot VALUES (2, 2)", vec!["2"]),
-        ("UPDATE workflow_tag_pivot SET workflow_id = 1 WHERE workflow_id = 2", vec!["1", "2"]),
+        (
+            "UPDATE workflow_tag_pivot SET workflow_id = 1 WHERE workflow_id = 2",
+            vec!["1", "2"],
+        ),
         ("DELETE FROM workflow_tag_pivot WHERE tag_id = 2", vec!["1", "3"]),
         ("UPDATE users SET username = 'Producer-001' WHERE id = 1", vec!["1", "2"]),
         ("UPDATE users SET display_name = 'One' WHERE id = 1", vec!["1", "2"]),
@@ -61,5 +67,12 @@ async fn what_changes_no_document_is_not_logged() {
 #[tokio::test]
 async fn a_change_and_its_mark_roll_back_together() {
     let db = small_community().await;
-    assert!(logged(&db, "START TRANSACTION; UPDATE workflows SET title = 'x'; DELETE FROM users; ROLLBACK").await.is_empty());
+    assert!(
+        logged(
+            &db,
+            "START TRANSACTION; UPDATE workflows SET title = 'x'; DELETE FROM users; ROLLBACK"
+        )
+        .await
+        .is_empty()
+    );
 }

@@ -19,7 +19,7 @@ async fn the_servers_spellings_are_the_programs() {
 
 #[tokio::test]
 async fn the_trigger_reads_what_the_program_reads() {
-    const CASES: usize = 1500;
+    const CASES: usize = 800;
     let db = small_community().await;
     let mut runner = TestRunner::deterministic();
     let near_miss = "[A-Ha-h0-9][#b♯♭0-9 _-]?[-mMaAdDbBis ]{0,3}[a-zA-Zİ]{0,4}";
@@ -27,21 +27,33 @@ async fn the_trigger_reads_what_the_program_reads() {
     let mut texts: Vec<String> = MusicalKey::spellings().map(|(spelling, _)| spelling.to_owned()).collect();
     for _ in 0..CASES {
         for pattern in [near_miss, anything] {
-            texts.push(proptest::string::string_regex(pattern).unwrap().new_tree(&mut runner).unwrap().current());
+            texts.push(
+                proptest::string::string_regex(pattern)
+                    .unwrap()
+                    .new_tree(&mut runner)
+                    .unwrap()
+                    .current(),
+            );
         }
     }
     texts.retain(|text| text.chars().count() <= 10);
-    let mut connection = db.pool().acquire().await.unwrap();
+    let mut connection = db.pool().begin().await.unwrap();
     let mut keys = 0;
     for text in texts {
-        sqlx::query("UPDATE workflows SET key_signature = ? WHERE id = 1").bind(&text).execute(&mut *connection).await.unwrap();
-        let stored: Option<String> =
-            sqlx::query_scalar("SELECT musical_key FROM workflows WHERE id = 1").fetch_one(&mut *connection).await.unwrap();
+        sqlx::query("UPDATE workflows SET key_signature = ? WHERE id = 1")
+            .bind(&text)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        let stored: Option<String> = sqlx::query_scalar("SELECT musical_key FROM workflows WHERE id = 1")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
         let read = MusicalKey::parse(&text).map(MusicalKey::name);
         assert_eq!(stored.as_deref(), read, "`{text}`");
         keys += usize::from(read.is_some());
     }
-    assert!(keys > 1000, "only {keys} of the texts were keys");
+    assert!(keys > 900, "only {keys} of the texts were keys");
 }
 
 #[tokio::test]
@@ -49,14 +61,25 @@ async fn the_canonical_key_follows_an_insert_an_update_and_a_removal() {
     let db = small_community().await;
     let key = async |statement: &str| {
         db.execute(statement).await;
-        rows(&db, "key_signature, musical_key", "workflows WHERE slug = 'new'").await.remove(0)
+        rows(&db, "key_signature, musical_key", "workflows WHERE slug = 'new'")
+            .await
+            .remove(0)
     };
     let insert = "INSERT INTO workflows (user_id, title, slug, rack_type, adg_file_path, key_signature) VALUES (1, 'New', 'new', 'instrument', 'x', 'Gb minor')";
     assert_eq!(key(insert).await, "Gb minor F#m");
-    assert_eq!(key("UPDATE workflows SET key_signature = 'B' WHERE slug = 'new'").await, "B B");
-    assert_eq!(key("UPDATE workflows SET key_signature = 'b' WHERE slug = 'new'").await, "b Bm");
+    assert_eq!(
+        key("UPDATE workflows SET key_signature = 'B' WHERE slug = 'new'").await,
+        "B B"
+    );
+    assert_eq!(
+        key("UPDATE workflows SET key_signature = 'b' WHERE slug = 'new'").await,
+        "b Bm"
+    );
     assert_eq!(key("UPDATE workflows SET musical_key = 'C' WHERE slug = 'new'").await, "b Bm");
-    assert_eq!(key("UPDATE workflows SET key_signature = 'dorian' WHERE slug = 'new'").await, "dorian");
+    assert_eq!(
+        key("UPDATE workflows SET key_signature = 'dorian' WHERE slug = 'new'").await,
+        "dorian"
+    );
     assert_eq!(key("UPDATE workflows SET key_signature = NULL WHERE slug = 'new'").await, "");
 }
 
@@ -65,7 +88,9 @@ async fn tempo_and_bpm_follow_each_other() {
     let db = small_community().await;
     let tempo = async |statement: &str| {
         db.execute(statement).await;
-        rows(&db, "COALESCE(bpm, '-'), COALESCE(tempo, '-')", "workflows WHERE id = 1").await.remove(0)
+        rows(&db, "COALESCE(bpm, '-'), COALESCE(tempo, '-')", "workflows WHERE id = 1")
+            .await
+            .remove(0)
     };
     for (set, expected) in [
         ("bpm = 120", "120 120.00"),
@@ -81,7 +106,11 @@ async fn tempo_and_bpm_follow_each_other() {
         ("bpm = 120000", "120000 -"),
         ("bpm = -5", "-5 -"),
     ] {
-        assert_eq!(tempo(&format!("UPDATE workflows SET {set} WHERE id = 1")).await, expected, "{set}");
+        assert_eq!(
+            tempo(&format!("UPDATE workflows SET {set} WHERE id = 1")).await,
+            expected,
+            "{set}"
+        );
     }
     assert_eq!(tempo("REPLACE INTO workflows (id, user_id, title, slug, rack_type, adg_file_path, bpm) VALUES (1, 1, 'One', 'one', 'instrument', 'x', 99)").await, "99 99.00");
 }

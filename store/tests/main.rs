@@ -1,9 +1,12 @@
 //! Tests of the schema and of `store` against a real server, in one binary.
 
+mod adoption;
 mod counts;
 mod deletions;
+mod explained;
 mod files;
 mod index_log_triggers;
+mod interrupted;
 mod keys_and_tempo;
 mod migrating;
 mod mixed_writers;

@@ -31,21 +31,34 @@ async fn every_table_has_months_ahead_and_a_last_one_for_all_else() {
 #[tokio::test]
 async fn months_are_added_and_what_gathered_in_the_last_partition_moves_to_them() {
     let db = small_community().await;
-    db.execute("INSERT INTO workflow_views (workflow_id, created_at) VALUES (1, '2031-05-31 23:59:59'), (1, '2031-06-01 00:00:00')").await;
+    db.execute(
+        "INSERT INTO workflow_views (workflow_id, created_at) VALUES (1, '2031-05-31 23:59:59'), (1, '2031-06-01 00:00:00')",
+    )
+    .await;
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_views PARTITION (pmax)").await, 2);
     let made = extend_at(db.pool(), time("2031-05-10T00:00:00Z"), 2).await.unwrap();
-    assert!(made.contains(&"workflow_views.p203105".to_owned()) && made.contains(&"user_activities.p203107".to_owned()), "{made:?}");
+    assert!(
+        made.contains(&"workflow_views.p203105".to_owned()) && made.contains(&"user_activities.p203107".to_owned()),
+        "{made:?}"
+    );
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_views PARTITION (p203105)").await, 1);
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_views PARTITION (p203106)").await, 1);
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_views PARTITION (pmax)").await, 0);
-    assert!(extend_at(db.pool(), time("2031-05-10T00:00:00Z"), 2).await.unwrap().is_empty());
+    assert!(
+        extend_at(db.pool(), time("2031-05-10T00:00:00Z"), 2)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn several_processes_may_add_months_at_once() {
     let db = small_community().await;
     let now = time("2030-01-15T00:00:00Z");
-    let made: Vec<Vec<String>> = futures::future::try_join_all((0..3).map(|_| extend_at(db.pool(), now, 1))).await.unwrap();
+    let made: Vec<Vec<String>> = futures::future::try_join_all((0..3).map(|_| extend_at(db.pool(), now, 1)))
+        .await
+        .unwrap();
     assert_eq!(made.iter().filter(|made| !made.is_empty()).count(), 1);
 }
 
@@ -55,7 +68,7 @@ async fn a_day_of_views_opens_one_partition() {
     let plan = sqlx::raw_sql(if db.is_mariadb().await {
         "EXPLAIN PARTITIONS SELECT COUNT(*) FROM workflow_views WHERE created_at >= '2031-01-02' AND created_at < '2031-01-03'"
     } else {
-        "EXPLAIN SELECT COUNT(*) FROM workflow_views WHERE created_at >= '2031-01-02' AND created_at < '2031-01-03'"
+        "EXPLAIN FORMAT=TRADITIONAL SELECT COUNT(*) FROM workflow_views WHERE created_at >= '2031-01-02' AND created_at < '2031-01-03'"
     })
     .fetch_one(db.pool())
     .await

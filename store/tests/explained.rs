@@ -1,0 +1,170 @@
+//! The plan of every statement of the program, on filled tables: none reads a whole table, but for a short list with reasons.
+
+use std::path::Path;
+
+use sqlx::{AssertSqlSafe, Row};
+use store::migrate;
+use test_support::TestDb;
+
+use crate::adoption::drifted_community;
+
+/// Parts of statements that may read a whole table, and why.
+const MAY_SCAN: &[(&str, &str)] = &[
+    (
+        "AS owned ON owned.user_id = users.id",
+        "the nightly recount reads all that is counted",
+    ),
+    ("AS rated ON rated.workflow_id = workflows.id", "the nightly recount"),
+    ("AS used ON used.tag_id = workflow_tags.id", "the nightly recount"),
+    ("AS liked ON liked.comment_id = workflow_comments.id", "the nightly recount"),
+    (
+        "AS held ON held.collection_id = workflow_collections.id",
+        "the nightly recount",
+    ),
+    (
+        "FROM queue_jobs GROUP BY queue, status",
+        "an operator's table of all jobs; old ones are pruned, and the index alone is read",
+    ),
+    ("FROM information_schema.tables", "the server's catalogue, one row a table"),
+];
+
+#[tokio::test]
+async fn no_statement_reads_a_whole_table() {
+    let db = filled().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx");
+    let mut scans = Vec::new();
+    let mut explained = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let query = file["query"].as_str().unwrap();
+        let one_line = query.split_whitespace().collect::<Vec<_>>().join(" ");
+        let inserts_values = one_line.starts_with("INSERT") && !one_line.contains("SELECT");
+        if inserts_values || MAY_SCAN.iter().any(|(part, _)| one_line.contains(part)) {
+            continue;
+        }
+        explained += 1;
+        for scan in scanned_tables(&db, &with_literals(&one_line)).await {
+            scans.push(format!("{scan}: {one_line}"));
+        }
+    }
+    assert!(explained > 30, "only {explained} statements were found in `.sqlx`");
+    scans.sort();
+    assert!(
+        scans.is_empty(),
+        "{} full scans in {explained} statements:\n{}",
+        scans.len(),
+        scans.join("\n")
+    );
+}
+
+/// Every reason is still needed by some statement.
+#[test]
+fn every_exception_is_of_a_statement_that_exists() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx");
+    let all: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let file: serde_json::Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+            file["query"]
+                .as_str()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    for (part, reason) in MAY_SCAN {
+        assert!(
+            all.iter().any(|query| query.contains(part)),
+            "`{part}` ({reason}) is of no statement"
+        );
+    }
+}
+
+/// Tables of which a statement reads every row or every entry of an index, at least as many as matter.
+async fn scanned_tables(db: &TestDb, query: &str) -> Vec<String> {
+    /// A smaller table is read whole by right.
+    const ROWS: u64 = 400;
+    let plan = sqlx::raw_sql(AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {query}")))
+        .fetch_all(db.pool())
+        .await
+        .unwrap_or_else(|error| panic!("`{query}`: {error}"));
+    let text = |row: &sqlx::mysql::MySqlRow, column: &str| -> String {
+        row.try_get_unchecked::<Option<String>, _>(column)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    plan.iter()
+        .filter(|row| {
+            let kind = text(row, "type");
+            let rows = row
+                .try_get_unchecked::<Option<u64>, _>("rows")
+                .ok()
+                .flatten()
+                .unwrap_or(u64::MAX);
+            let table = text(row, "table");
+            matches!(kind.as_str(), "ALL" | "index")
+                && rows >= ROWS
+                && !table.starts_with('<')
+                && !text(row, "Extra").contains("Zero limit")
+        })
+        .map(|row| format!("{} of {} ({})", text(row, "type"), text(row, "table"), text(row, "key")))
+        .collect()
+}
+
+/// A plausible literal for each parameter, by what stands before it.
+fn with_literals(query: &str) -> String {
+    let mut parts = query.split('?');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let before = filled.trim_end_matches(['(', ' ']).to_owned();
+        let words: Vec<&str> = before.split_whitespace().collect();
+        let last = words.last().copied().unwrap_or_default().to_uppercase();
+        let column = if matches!(last.as_str(), "=" | "<" | ">" | "<=" | ">=" | "<=>" | "<>") {
+            words.get(words.len().saturating_sub(2)).copied().unwrap_or_default()
+        } else {
+            ""
+        };
+        let literal = if last == "LIMIT" || last == "OFFSET" {
+            "20"
+        } else if last == "INTERVAL" {
+            "1"
+        } else if column.ends_with("_at") || column.ends_with("last_seen") {
+            "'2026-06-01 00:00:00'"
+        } else if column.ends_with("hash") {
+            "UNHEX(SHA2('x', 256))"
+        } else {
+            "'1'"
+        };
+        filled += literal;
+        filled += part;
+    }
+    filled
+}
+
+/// The seed's tables and ours with thousands of rows, and statistics of them.
+async fn filled() -> TestDb {
+    let db = drifted_community(300).await;
+    migrate::run(db.url()).await.unwrap();
+    db.execute(
+        "UPDATE workflows SET parse_state = 'parsed', file_hash = UNHEX(SHA2(id, 256)), content_hash = UNHEX(SHA2(id, 256)),
+             counts_changed_at = '2025-01-01' + INTERVAL id SECOND, published_at = '2025-01-01' + INTERVAL id MINUTE;
+         UPDATE workflows SET parse_state = 'pending' WHERE id % 500 = 0;
+         INSERT INTO parsed_racks (workflow_id, parser_version, summary, rack, warnings) SELECT id, id % 3, '{}', '{}', '[]' FROM workflows;
+         INSERT INTO api_tokens (user_id, name, token_hash) SELECT user_id, 'x', UNHEX(SHA2(id, 256)) FROM workflows;
+         INSERT INTO queue_jobs (id, queue, job, status, run_at, idempotency_key, lock_by, lock_at, done_at)
+           SELECT LPAD(id, 26, '0'), ELT(id % 3 + 1, 'parse-rack', 'sweep', 'index:a'), '{}', ELT(LEAST(id % 50, 4) + 1, 'Pending', 'Running', 'Failed', 'Killed', 'Done'),
+                  '2026-01-01' + INTERVAL id MINUTE, CONCAT('rack:', id), CONCAT('w', id % 5), '2026-01-01', '2026-01-01' + INTERVAL id MINUTE FROM workflows;
+         INSERT INTO workflow_count_repairs (workflow_id) SELECT id FROM workflows;
+         INSERT INTO count_repairs (user_id) SELECT id FROM users",
+    )
+    .await;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = DATABASE()")
+            .fetch_all(db.pool())
+            .await
+            .unwrap();
+    db.execute(&format!("ANALYZE TABLE {}", tables.join(", "))).await;
+    db
+}
