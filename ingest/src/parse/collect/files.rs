@@ -14,7 +14,7 @@ const CORE_LIBRARY: &str = "Core Library";
 const BUILT_IN: i64 = 7;
 
 /// Most packs of one file that are kept.
-const MAX_PACKS: usize = 1000;
+const MAX_PACKS: usize = 100;
 
 /// The file reference that is being read.
 #[derive(Default)]
