@@ -6,6 +6,7 @@ mod command_line;
 mod folders;
 mod kill;
 mod problems;
+mod parse_command;
 mod program;
 mod up;
 mod uploads;
