@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{Db, StoreError, WorkflowId};
+use store::document::DocumentRow;
+use store::{Conn, Db, StoreError, WorkflowId};
 
 use crate::document::Entry;
 use crate::follower::{Follower, Step};
@@ -90,20 +91,17 @@ impl Index {
         let mut connection = db.acquire().await.map_err(StoreError::from)?;
         let of = store::document::count_roughly(&mut connection).await?;
         let mut done = 0;
-        let mut last = WorkflowId(0);
-        loop {
-            let ids = store::document::ids_after(&mut connection, last, BATCH).await?;
-            let Some(newest) = ids.last() else {
-                break;
-            };
-            last = *newest;
-            let rows = store::document::load(&mut connection, &ids).await?;
-            writer = blocking(move || {
+        let mut batch = next_batch(&mut connection, WorkflowId(0)).await?;
+        while let Some(Batch { last, looked_at, rows }) = batch {
+            // The database reads the next rows while these become documents.
+            let adding = blocking(move || {
                 writer.add(rows.into_iter().map(Entry::from_row).collect())?;
                 Ok(writer)
-            })
-            .await?;
-            done += ids.len() as u64;
+            });
+            let (added, next) = tokio::join!(adding, next_batch(&mut connection, last));
+            writer = added?;
+            batch = next?;
+            done += looked_at;
             progress(BuildProgress { done, of: of.max(done) });
         }
         blocking(move || {
@@ -112,6 +110,29 @@ impl Index {
         })
         .await
     }
+}
+
+/// Rows of one range of ids.
+struct Batch {
+    /// The last id of the range.
+    last: WorkflowId,
+    /// Workflows in the range, those that may not be shown included.
+    looked_at: u64,
+    rows: Vec<DocumentRow>,
+}
+
+/// The batch after an id; none at the end.
+async fn next_batch(db: &mut Conn, after: WorkflowId) -> Result<Option<Batch>, IndexError> {
+    let ids = store::document::ids_after(db, after, BATCH).await?;
+    let Some(last) = ids.last() else {
+        return Ok(None);
+    };
+    let rows = store::document::load(db, &ids).await?;
+    Ok(Some(Batch {
+        last: *last,
+        looked_at: ids.len() as u64,
+        rows,
+    }))
 }
 
 /// Runs what computes or waits for the disk where it holds up nobody.
