@@ -27,10 +27,19 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(200);
 /// Which parts this process has.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// The API, on this listener, and the follower of its index.
-    pub api: Option<TcpListener>,
+    /// The API, and the follower of its index.
+    pub api: Option<Api>,
     /// Workers and the scheduler.
     pub workers: bool,
+}
+
+/// What the API needs beside what all parts share.
+#[derive(Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// The index that it searches and that its follower keeps.
+    pub index: Index,
 }
 
 /// What all parts work with.
@@ -68,7 +77,7 @@ impl Shared {
     ///
     /// # Errors
     /// Another process has its folder, or it cannot be used.
-    fn open_index(&self) -> Result<Index> {
+    pub fn open_index(&self) -> Result<Index> {
         let settings = &self.settings;
         Index::open(&settings.index_dir(), settings.index.writer_memory_bytes).context("open the search index")
     }
@@ -113,8 +122,7 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
 /// A part failed.
 pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Result<()> {
     let mut parts = JoinSet::new();
-    if let Some(listener) = wanted.api {
-        let index = shared.open_index()?;
+    if let Some(Api { listener, index }) = wanted.api {
         let (context, stop) = (shared.for_api(index.clone()), stop.clone());
         parts.spawn({
             let stop = stop.clone();

@@ -6,7 +6,7 @@ use ::config::Settings;
 use anyhow::Result;
 use clap::Args;
 
-use crate::parts::{self, Shared, Wanted};
+use crate::parts::{self, Api, Shared, Wanted};
 use crate::shutdown;
 
 /// Arguments of `cookbook serve`.
@@ -21,10 +21,12 @@ pub struct ServeArgs {}
 pub async fn run(_args: ServeArgs, settings: Settings) -> Result<ExitCode> {
     let stop = shutdown::on_signal()?;
     let listener = parts::listen(&settings).await?;
+    let shared = Shared::open(settings).await?;
+    let index = shared.open_index()?;
     let wanted = Wanted {
-        api: Some(listener),
+        api: Some(Api { listener, index }),
         workers: false,
     };
-    parts::run(&Shared::open(settings).await?, wanted, stop).await?;
+    parts::run(&shared, wanted, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

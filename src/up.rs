@@ -1,10 +1,12 @@
 //! `cookbook up`: everything in one process, with private servers where none are configured.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ::config::Settings;
 use anyhow::Result;
 use clap::Args;
+use indexer::Index;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +14,9 @@ use crate::demo::{self, Loaded};
 use crate::parts::{self, Shared};
 use crate::servers::{self, Claim, Durability, PrivateServers};
 use crate::{migrate, output, shutdown};
+
+/// Longest wait for the index to show the demo. It takes a second or two.
+const INDEXED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Arguments of `cookbook up`.
 #[derive(Debug, Args)]
@@ -80,28 +85,44 @@ async fn run_parts(args: &UpArgs, settings: Settings, listener: TcpListener, sto
     };
     let base = format!("http://{}", listener.local_addr()?);
     let shared = Shared::open(settings).await?;
+    let index = shared.open_index()?;
     let wanted = parts::Wanted {
-        api: Some(listener),
+        api: Some(parts::Api {
+            listener,
+            index: index.clone(),
+        }),
         workers: true,
     };
     if !args.demo {
         welcome(&base)?;
         return parts::run(&shared, wanted, stop).await;
     }
-    let (ran, shown) = tokio::join!(parts::run(&shared, wanted, stop.clone()), show_demo(&shared, &base, &stop));
+    let (ran, shown) = tokio::join!(
+        parts::run(&shared, wanted, stop.clone()),
+        show_demo(&shared, &index, &base, &stop)
+    );
     shown.and(ran)
 }
 
 /// Loads the demo beside the running parts, which do the work, and stops everything if that fails.
-async fn show_demo(shared: &Shared, base: &str, stop: &CancellationToken) -> Result<()> {
+async fn show_demo(shared: &Shared, index: &Index, base: &str, stop: &CancellationToken) -> Result<()> {
     let loaded = tokio::select! {
         loaded = demo::load(shared) => loaded,
         () = stop.cancelled() => return Ok(()),
     };
     match loaded {
-        Ok(Loaded::Now { users, workflows, deeds }) => output::line(format!(
-            "The demo's community is in: {users} producers, {workflows} racks, {deeds} follows, likes, ratings, comments, views and downloads."
-        ))?,
+        Ok(Loaded::Now {
+            users,
+            workflows,
+            deeds,
+            position,
+        }) => {
+            // The addresses below should have something to show.
+            index.wait_for(position, INDEXED_WITHIN).await;
+            output::line(format!(
+                "The demo's community is in: {users} producers, {workflows} racks, {deeds} follows, likes, ratings, comments, views and downloads."
+            ))?;
+        }
         Ok(Loaded::Before) => output::line("The demo's community is there from before.")?,
         Err(error) => {
             stop.cancel();

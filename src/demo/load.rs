@@ -1,7 +1,7 @@
 //! Takes the demo's community in: users, then uploads through the ordinary way, then what people did about them.
 //!
 //! It may be killed at any moment and started again: users come in one transaction, an upload of the same bytes by the same user is the
-//! same workflow, and everything that people did comes in one last transaction, whose follows tell that the demo is complete.
+//! same workflow, what people did is added anew, and the follows, which come last, tell that the demo is complete.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ingest::upload::{Receiving, accept};
 use store::community::{self as rows, State};
 use store::workflow::{Details, Difficulty, Tempo};
-use store::{UserId, WorkflowId};
+use store::{Conn, StoreError, UserId, WorkflowId};
 
 use super::community::{Community, Deed, Event, SecondsAgo, Size};
 use super::racks;
@@ -36,6 +36,8 @@ pub enum Loaded {
         workflows: usize,
         /// Follows, likes, ratings, comments, views and downloads together.
         deeds: usize,
+        /// Position in the log of changes at which search has all of it.
+        position: u64,
     },
     /// Nothing: an earlier call had loaded all of it.
     Before,
@@ -60,10 +62,12 @@ pub async fn load(shared: &Shared) -> Result<Loaded> {
     let workflows = upload(shared, &community, &users).await?;
     wait_for_parses(shared).await?;
     let deeds = add_deeds(shared, &community, now, &users, &workflows).await?;
+    let mut db = shared.db.acquire().await?;
     Ok(Loaded::Now {
         users: users.len(),
         workflows: workflows.len(),
         deeds,
+        position: store::workflow::latest_change(&mut db).await?,
     })
 }
 
@@ -142,7 +146,7 @@ async fn wait_for_parses(shared: &Shared) -> Result<()> {
     }
 }
 
-/// Publishes everything at its own time and adds what people did, all or nothing.
+/// Publishes everything at its own time and adds what people did.
 async fn add_deeds(
     shared: &Shared,
     community: &Community,
@@ -192,25 +196,41 @@ async fn add_deeds(
     let deeds = follows.len() + likes.len() + ratings.len() + comments.len() + views.len() + downloads.len();
 
     let bar = progress("deeds added", deeds);
+    let mut db = shared.db.acquire().await?;
+    // What an interrupted load left.
+    rows::forget_deeds(&mut db).await?;
+    drop(db);
+    in_groups(shared, &published, rows::publish, None).await?;
+    in_groups(shared, &likes, rows::add_likes, Some(&bar)).await?;
+    in_groups(shared, &ratings, rows::add_ratings, Some(&bar)).await?;
+    in_groups(shared, &comments, rows::add_comments, Some(&bar)).await?;
+    in_groups(shared, &downloads, rows::add_downloads, Some(&bar)).await?;
+    in_groups(shared, &views, rows::add_views, Some(&bar)).await?;
+    // Last, and all at once: they tell that the demo is complete.
     let mut tx = shared.db.begin().await?;
-    rows::publish(&mut tx, &published).await?;
-    rows::add_likes(&mut tx, &likes).await?;
-    bar.inc(likes.len() as u64);
-    rows::add_ratings(&mut tx, &ratings).await?;
-    bar.inc(ratings.len() as u64);
-    rows::add_comments(&mut tx, &comments).await?;
-    bar.inc(comments.len() as u64);
-    rows::add_downloads(&mut tx, &downloads).await?;
-    bar.inc(downloads.len() as u64);
-    for some in views.chunks(5_000) {
-        rows::add_views(&mut tx, some).await?;
-        bar.inc(some.len() as u64);
-    }
     rows::add_follows(&mut tx, &follows).await?;
-    bar.inc(follows.len() as u64);
     tx.commit().await?;
+    bar.inc(follows.len() as u64);
     bar.finish();
     Ok(deeds)
+}
+
+/// Adds rows in transactions of a few thousand, so that readers of the same tables are not held up by one long one.
+async fn in_groups<T>(
+    shared: &Shared,
+    rows: &[T],
+    add: impl AsyncFn(&mut Conn, &[T]) -> Result<(), StoreError>,
+    bar: Option<&ProgressBar>,
+) -> Result<()> {
+    for group in rows.chunks(2_000) {
+        let mut tx = shared.db.begin().await?;
+        add(&mut tx, group).await?;
+        tx.commit().await?;
+        if let Some(bar) = bar {
+            bar.inc(group.len() as u64);
+        }
+    }
+    Ok(())
 }
 
 fn deed<T: Clone>(deed: &Deed<T>, now: DateTime<Utc>, users: &[UserId], workflows: &[WorkflowId]) -> rows::DeedRow<T> {

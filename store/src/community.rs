@@ -102,6 +102,20 @@ pub async fn state(db: &mut Conn) -> Result<State, StoreError> {
     }
 }
 
+/// Deletes what people did, to load it anew: likes, ratings, comments, views and downloads, of everybody.
+///
+/// # Errors
+/// The database refused.
+pub async fn forget_deeds(db: &mut Conn) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM workflow_likes").execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM workflow_ratings").execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM workflow_comments").execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM workflow_views").execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM workflow_downloads").execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM user_activities").execute(db).await?;
+    Ok(())
+}
+
 /// Number of workflows whose parse is still to come.
 ///
 /// # Errors
