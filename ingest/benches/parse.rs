@@ -189,7 +189,7 @@ fn corpus_files() -> Outcome<Vec<Vec<u8>>> {
     Ok(files)
 }
 
-/// A rack of about 47 MB of XML: 1,700 chains with a device each, some of whose parameters are mapped.
+/// A rack of about 47 MB of XML: 1,900 chains with a device each, some of whose parameters are mapped.
 fn large_rack() -> Outcome<Vec<u8>> {
     let chain = |number: usize| {
         let device = (0..42).fold(Device::new("MidiChord"), |device, place| {
@@ -203,7 +203,7 @@ fn large_rack() -> Outcome<Vec<u8>> {
         Chain::new().name(&format!("Chord {number}")).device(device)
     };
     let rack = Rack::new(Kind::MidiEffect).macro_control(Macro::new("Voicing"));
-    let rack = (0..1700).fold(rack, |rack, number| rack.chain(chain(number)));
+    let rack = (0..1900).fold(rack, |rack, number| rack.chain(chain(number)));
     Ok(rack.to_adg(&Format::LIVE_11))
 }
 
