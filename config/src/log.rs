@@ -55,8 +55,11 @@ pub fn init_logging(settings: &LogSettings) -> Result<(), SettingsError> {
     started.map_err(|error| SettingsError::Invalid(format!("logging was started before: {error}")))
 }
 
+/// Replaces the filter of the running log.
+type SetFilter = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Changes the filter of a running log; set only where people read it.
-static SET_FILTER: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
 
 /// Leaves only warnings and errors in a log that people read, so that a progress bar stays whole, until the value is dropped. A log for
 /// programs goes on as it was.
