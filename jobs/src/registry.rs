@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use store::queue::{ParseRack, PruneIndexLog, PruneJobs, SweepFiles, SweepPending};
+use store::queue::{ExtendPartitions, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending};
 
-use crate::{Context, Job, parse_rack, prune_index_log, prune_jobs, sweep_files, sweep_pending};
+use crate::{
+    Context, Job, extend_partitions, parse_rack, prune_index_log, prune_jobs, repair_counts, sweep_files, sweep_pending,
+};
 
-/// For a job that goes through all files, on whatever store they are.
+/// For a job that goes through all files, on whatever store they are, or through all events.
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// Every job that any worker process does. A job of one node alone, such as building its index, is done by that process
@@ -15,9 +17,11 @@ pub fn all(context: &Context) -> Vec<Job> {
     vec![
         Job::new::<ParseRack, _, _>(parse_rack::run).at_once(parse_concurrency(context)),
         Job::new::<SweepPending, _, _>(sweep_pending::run),
+        Job::new::<RepairCounts, _, _>(repair_counts::run),
         Job::new::<SweepFiles, _, _>(sweep_files::run).at_most(AN_HOUR),
         Job::new::<PruneJobs, _, _>(prune_jobs::run),
         Job::new::<PruneIndexLog, _, _>(prune_index_log::run),
+        Job::new::<ExtendPartitions, _, _>(extend_partitions::run).at_most(AN_HOUR),
     ]
 }
 

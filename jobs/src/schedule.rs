@@ -14,19 +14,21 @@ use cron::Schedule;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
-use store::queue::{JobPayload, PruneIndexLog, PruneJobs, SweepFiles, SweepPending, enqueue};
+use store::queue::{ExtendPartitions, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending, enqueue};
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
-use crate::{Context, sweep_pending};
+use crate::{Context, repair_counts, sweep_pending};
 
 /// Everything that happens at a time.
 pub fn all() -> Vec<Entry> {
     vec![
         Entry::new::<SweepPending>(|at| &at.sweep_pending).only_if(|db| sweep_pending::is_needed(db).boxed()),
+        Entry::new::<RepairCounts>(|at| &at.repair_counts).only_if(|db| repair_counts::is_needed(db).boxed()),
         Entry::new::<SweepFiles>(|at| &at.sweep_files),
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
+        Entry::new::<ExtendPartitions>(|at| &at.extend_partitions),
         Entry::enqueued_by(
             "compare-index",
             |at| &at.compare_index,

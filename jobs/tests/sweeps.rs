@@ -1,6 +1,6 @@
 //! The jobs themselves, as the schedule enqueues them.
 
-use jobs::schedule;
+use jobs::schedule::{self, Scheduler};
 use jobs::testing::{Ran, run_pending_jobs};
 use store::files::FileHash;
 use store::index_node;
@@ -142,4 +142,46 @@ async fn every_live_node_is_told_to_compare_its_index_and_the_jobs_of_a_gone_one
         .map(|row| row.queue)
         .collect();
     assert_eq!(left, ["index:node-2"]);
+}
+
+#[tokio::test]
+async fn follow_counts_that_a_cascade_left_behind_are_mended_and_an_idle_second_leaves_no_trace() {
+    let db = TestDb::new().await;
+    let context = context(&db);
+    let repair = || {
+        schedule::all()
+            .into_iter()
+            .filter(|entry| entry.name == "repair-counts")
+            .collect::<Vec<_>>()
+    };
+    let mut scheduler = Scheduler::new(context.clone(), repair()).unwrap();
+    scheduler.step("2026-03-01T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert!(
+        scheduler
+            .step("2026-03-01T00:00:01Z".parse().unwrap())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(rows(&context).await.is_empty());
+    for id in 1..=2 {
+        db.execute(&format!(
+            "INSERT INTO users (id, username, email, password) VALUES ({id}, 'producer-00{id}', 'p{id}@example.org', 'x')"
+        ))
+        .await;
+    }
+    db.execute("INSERT INTO user_follows (follower_id, following_id) VALUES (1, 2)")
+        .await;
+    db.execute("DELETE FROM users WHERE id = 1").await;
+    assert_eq!(
+        scheduler.step("2026-03-01T00:00:02Z".parse().unwrap()).await.unwrap(),
+        ["repair-counts"]
+    );
+    assert_eq!(run_pending_jobs(&context).await.unwrap(), Ran { done: 1, failed: 0 });
+    assert_eq!(
+        db.integer("SELECT CAST(followers_count AS SIGNED) FROM users WHERE id = 2")
+            .await,
+        0
+    );
+    assert_eq!(db.integer("SELECT COUNT(*) FROM count_repairs").await, 0);
 }

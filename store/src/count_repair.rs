@@ -27,6 +27,19 @@ pub async fn apply(db: &Db) -> Result<u64, StoreError> {
     Ok(apply_to_users(&mut connection).await? + apply_to_workflows(&mut connection).await?)
 }
 
+/// Whether there is anything for [`apply`] to do: one look at each of two tables that are nearly always empty.
+///
+/// # Errors
+/// The database refused.
+pub async fn is_any_noted(db: &mut Conn) -> Result<bool, StoreError> {
+    let is_any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM count_repairs) OR EXISTS (SELECT 1 FROM workflow_count_repairs) AS "is_any!: bool""#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(is_any)
+}
+
 async fn apply_to_users(db: &mut Conn) -> Result<u64, StoreError> {
     let notes = sqlx::query_as!(
         Note,
