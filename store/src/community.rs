@@ -136,7 +136,7 @@ async fn insert<T>(
 ) -> Result<(), StoreError> {
     for group in rows.chunks(ROWS) {
         let mut statement = QueryBuilder::<MySql>::new(head);
-        statement.push_values(group, |values, row| push(values, row));
+        statement.push_values(group, &mut push);
         statement.build().execute(&mut *db).await?;
     }
     Ok(())

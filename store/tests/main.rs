@@ -1,4 +1,9 @@
 //! Tests of the schema and of `store` against a real server, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and says why"
+)]
 
 mod adoption;
 mod counts;
