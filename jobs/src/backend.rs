@@ -5,7 +5,7 @@
 //!   refuses is tried again until it works, and a look for new jobs that fails has found nothing.
 //! * A payload that cannot be decoded would end the worker too, and again after its restart. So apalis gets the bytes, and decoding
 //!   is part of the attempt.
-//! * Its heartbeat stops while fetched jobs are being handed out. So the heartbeat is [`crate::pulse`]'s, and no more is fetched than
+//! * Its heartbeat stops while fetched jobs are being handed out. So the heartbeat is `pulse`'s, and no more is fetched than
 //!   can start at once, which also leaves the rest to idle workers.
 //! * A fetch that fails may have been done all the same, only its answer was lost; nobody would take those jobs from a worker that lives.
 //!   So after a failure the worker gives back what it holds without knowing of it.

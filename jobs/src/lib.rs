@@ -3,7 +3,7 @@
 //! All jobs stand in one list ([`registry::all`]), all times in one schedule ([`schedule::all`]). A job is one file: a payload (in
 //! `store::queue`) and a function that is safe to repeat, since every job may run twice, at once, or late.
 //!
-//! apalis runs them, on a queue in MySQL: [`backend`] is what lies between the two, and [`run`] puts the workers together.
+//! apalis runs them, on a queue in MySQL: [`backend`] is what lies between the two, and [`fn@run`] puts the workers together.
 
 mod attempt;
 pub mod backend;

@@ -1,7 +1,7 @@
 //! Private MariaDB (or MySQL) and Redis servers, for whoever has none: children of this process, on the loopback address, behind a
 //! password that only this user can read, with their data in a folder that one process claims.
 //!
-//! They die with this process, even when it is killed ([`guard`]). When one of them dies, it is started again ([`supervisor`]). A server that
+//! They die with this process, even when it is killed ([`guard`]). When one of them dies, it is started again (`supervisor`). A server that
 //! this program did not start is never touched: one that it did start and lost is known by process id, start time and folder.
 
 mod database;
