@@ -86,6 +86,8 @@ BEGIN
         INSERT INTO workflow_count_repairs (workflow_id) VALUES (OLD.workflow_id);
       END IF;
     ELSE
+      -- Before the thread is counted: whoever adds a reply to it holds this lock until the reply is there to be seen.
+      SET @cookbook_locked = (SELECT id FROM workflows WHERE id = OLD.workflow_id FOR UPDATE);
       UPDATE workflows
         JOIN (
           WITH RECURSIVE thread AS (
