@@ -26,7 +26,7 @@ fn racks_become_json_and_other_files_are_refused_with_a_code() {
         .output()
         .unwrap();
     assert_eq!(good.status.code(), Some(0));
-    let lines = objects(&good.stdout);
+    let lines = objects(&good.stdout).unwrap();
     assert_eq!(lines.len(), 2);
     assert_eq!(
         (&lines[0]["rack"]["kind"], &lines[0]["rack"]["racks"][0]["name"]),
@@ -42,7 +42,7 @@ fn racks_become_json_and_other_files_are_refused_with_a_code() {
         .output()
         .unwrap();
     assert_eq!(mixed.status.code(), Some(1), "one refused file is enough");
-    let lines = objects(&mixed.stdout);
+    let lines = objects(&mixed.stdout).unwrap();
     assert_eq!(
         (&lines[0]["file"], &lines[0]["error"]["code"]),
         (&"wrong.adg".into(), &"zip_archive".into())
@@ -57,9 +57,6 @@ fn racks_become_json_and_other_files_are_refused_with_a_code() {
 }
 
 /// One JSON value a line.
-fn objects(output: &[u8]) -> Vec<Value> {
-    serde_json::Deserializer::from_slice(output)
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .unwrap()
+fn objects(output: &[u8]) -> serde_json::Result<Vec<Value>> {
+    serde_json::Deserializer::from_slice(output).into_iter().collect()
 }
