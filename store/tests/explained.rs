@@ -8,7 +8,7 @@ use test_support::TestDb;
 
 use crate::adoption::drifted_community;
 
-/// Parts of statements that may read a whole table, and why.
+/// Parts of statements that may read a whole table, and why. A statement ends with a semicolon here, so that a part can say so.
 const MAY_SCAN: &[(&str, &str)] = &[
     (
         "AS owned ON owned.user_id = users.id",
@@ -25,6 +25,19 @@ const MAY_SCAN: &[(&str, &str)] = &[
         "FROM queue_jobs GROUP BY queue, status",
         "an operator's table of all jobs; old ones are pruned, and the index alone is read",
     ),
+    (
+        "SELECT EXISTS (SELECT 1 FROM count_repairs) OR EXISTS",
+        "whether a table has a row: the first one is the answer",
+    ),
+    (
+        "DELETE FROM workflow_likes;",
+        "the demo starts its load anew, in a database of its own",
+    ),
+    ("DELETE FROM workflow_ratings;", "the demo"),
+    ("DELETE FROM workflow_comments;", "the demo"),
+    ("DELETE FROM workflow_views;", "the demo"),
+    ("DELETE FROM workflow_downloads;", "the demo"),
+    ("DELETE FROM user_activities;", "the demo"),
     ("FROM information_schema.tables", "the server's catalogue, one row a table"),
 ];
 
@@ -39,7 +52,8 @@ async fn no_statement_reads_a_whole_table() {
         let query = file["query"].as_str().unwrap();
         let one_line = query.split_whitespace().collect::<Vec<_>>().join(" ");
         let inserts_values = one_line.starts_with("INSERT") && !one_line.contains("SELECT");
-        if inserts_values || MAY_SCAN.iter().any(|(part, _)| one_line.contains(part)) {
+        let ended = format!("{one_line};");
+        if inserts_values || MAY_SCAN.iter().any(|(part, _)| ended.contains(part)) {
             continue;
         }
         explained += 1;
@@ -71,6 +85,7 @@ fn every_exception_is_of_a_statement_that_exists() {
                 .split_whitespace()
                 .collect::<Vec<_>>()
                 .join(" ")
+                + ";"
         })
         .collect();
     for (part, reason) in MAY_SCAN {
