@@ -134,12 +134,14 @@ async fn show_demo(shared: &Shared, index: &Index, base: &str, stop: &Cancellati
 
 /// Says where it is and what to try.
 fn welcome(base: &str) -> Result<()> {
+    // As it was called, since it may not be on the search path.
+    let program = std::env::args().next().unwrap_or_else(|| "cookbook".to_owned());
     output::line(format!(
         "Ableton Cookbook is up at {base} (Ctrl-C stops it). To try, from another terminal:\n  \
          curl '{base}/v1/search?q=reese&limit=3'                            search\n  \
          curl '{base}/v1/search?genre=Techno&key=Am&bpm=120-135&limit=3'    filter, with counts\n  \
-         cookbook ingest PATH                                               take a folder of racks in\n  \
-         {base}/v1/docs                                                     the API, described"
+         {program} ingest PATH    take a folder of racks in\n  \
+         {base}/v1/docs    the API, described"
     ))?;
     Ok(())
 }
