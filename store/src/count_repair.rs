@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::Connection;
 
+use crate::db::BEGIN_READ_COMMITTED;
 use crate::recount::Counted;
 use crate::{Conn, Db, StoreError, UserId, WorkflowId, recount};
 
@@ -50,10 +51,7 @@ async fn apply_to_users(db: &mut Conn) -> Result<u64, StoreError> {
     .await?;
     let mut counted = 0;
     for note in notes {
-        sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            .execute(&mut *db)
-            .await?;
-        let mut transaction = db.begin().await?;
+        let mut transaction = db.begin_with(BEGIN_READ_COMMITTED).await?;
         recount::repair_user(&mut transaction, note.user_id).await?;
         // A note that was renewed since has another time.
         sqlx::query!(

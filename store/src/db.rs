@@ -15,6 +15,10 @@ pub type Conn = sqlx::MySqlConnection;
 /// A connection on loan from the pool, which it goes back to when it is dropped.
 pub type PooledConn = sqlx::pool::PoolConnection<sqlx::MySql>;
 
+/// Begins a transaction in which each statement sees what is committed by then: REPEATABLE READ, the default, would lock the gaps between the rows
+/// read too. In one message, so that a caller who gives up in between leaves no connection with a level of its own behind.
+pub(crate) const BEGIN_READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+
 /// Opens a pool. The first connection is made at once, so that a wrong address is an error here and not later.
 ///
 /// # Errors

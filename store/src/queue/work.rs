@@ -7,11 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Connection;
 
+use crate::db::BEGIN_READ_COMMITTED;
 use crate::{Conn, Db, StoreError};
-
-/// REPEATABLE READ, the default, would lock the gaps between the rows read too, and hold off whoever enqueues. In one message, so that
-/// a caller who gives up in between leaves no connection with a level of its own behind.
-const BEGIN_READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
 
 /// A job as a worker takes it.
 #[derive(Clone, Debug)]
