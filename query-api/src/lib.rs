@@ -1,6 +1,6 @@
 //! The only door: HTTP and JSON.
 //!
-//! [`router`] is the table of contents. A handler's extractors are its policy; what it does is in `store`, `ingest` and `indexer`.
+//! [`router()`] is the table of contents. A handler's extractors are its policy; what it does is in `store`, `ingest` and `indexer`.
 //! This crate alone knows HTTP.
 
 mod change;
