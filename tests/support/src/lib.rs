@@ -1,5 +1,5 @@
 //! What tests of several rooms need: a fresh database per test ([`TestDb`]), a part of Redis ([`redis_prefix`]), and the
-//! corpus of real racks ([`corpus`]).
+//! corpus of real racks ([`corpus()`]).
 //!
 //! The servers are given by environment variables, which `script/test` sets. A test that needs one and finds none fails:
 //! no test is skipped silently. Nothing here is part of the program, which is why this crate may name sqlx although it is not `store`.
