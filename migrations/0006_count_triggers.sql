@@ -8,7 +8,7 @@
 --   an INSERT holds the parent, and looks for duplicates by locking rows beside its own, deleted ones too. So the trigger
 --   counts at once if nobody holds the parent (SKIP LOCKED), and otherwise leaves a note that a job counts within a second.
 --   MySQL 9 takes no notice of SKIP LOCKED within a trigger: there, likes and unlikes of one rack at one moment can still
---   deadlock, unless the writer locks the workflow first, as the API does.
+--   deadlock, unless the writer locks the workflow first, as every writer of ours must.
 -- * `updated_at = updated_at`: a like is no edit. Counters of workflows set `counts_changed_at` instead.
 -- * A trigger cannot write a table that its statement uses (error 1442). So while a statement deletes users, workflows,
 --   tags, comments or collections (the variables @cookbook_deleting_… say so, see 0008), counts in that very table are

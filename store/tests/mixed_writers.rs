@@ -85,7 +85,7 @@ async fn eight_clients_that_like_and_rate_one_rack_meet_no_error() {
     assert_counts_are_true(&db).await;
 }
 
-/// As the API does it. A bare DELETE holds its row before any trigger can lock the workflow: the next test.
+/// As every writer of ours must do it. A bare DELETE holds its row before any trigger can lock the workflow: the next test.
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_clients_that_like_and_unlike_one_rack_and_lock_it_first_meet_no_error() {
     let db = community(CLIENTS * 40, 1).await;
