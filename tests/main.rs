@@ -8,6 +8,7 @@ mod kill;
 mod parse_command;
 mod problems;
 mod program;
+mod rights;
 mod up;
 mod uploads;
 mod visibility;

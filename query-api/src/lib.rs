@@ -11,6 +11,7 @@ mod extract;
 mod handlers;
 mod observe;
 mod position;
+pub mod rights;
 mod router;
 mod server;
 

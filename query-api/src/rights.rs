@@ -1,0 +1,47 @@
+//! Who may call what: every route's rule, in one list.
+//!
+//! A handler's extractors (`SignedIn`, `OwnedWorkflow`, `Admin`) carry a rule out; this list says what was meant. `tests/rights.rs`
+//! calls every route of the OpenAPI document as nobody, as another user, as the owner and as an admin, and fails where an answer
+//! differs from the list, or where a route has no line in it.
+//!
+//! A thing that is not public is 404 to everybody but its owner and admins, whatever the route: that it exists is private too.
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Everybody, without a token. Where the route is about one thing: everybody who may see that thing.
+    Public,
+    /// Whoever sends a valid token.
+    SignedIn,
+    /// The owner of the thing that the path names, and admins.
+    Owner,
+    /// Admins.
+    Admin,
+}
+
+use Right::{Owner, Public, SignedIn};
+
+/// Method, path as in the OpenAPI document, and who may call it; sorted by path.
+pub const RIGHTS: &[(&str, &str, Right)] = &[
+    ("GET", "/livez", Public),
+    ("GET", "/readyz", Public),
+    ("GET", "/v1/me/workflows", SignedIn),
+    ("GET", "/v1/search", Public),
+    ("GET", "/v1/tags", Public),
+    ("POST", "/v1/workflows", SignedIn),
+    ("DELETE", "/v1/workflows/{id}", Owner),
+    ("GET", "/v1/workflows/{id}", Public),
+    ("PATCH", "/v1/workflows/{id}", Owner),
+    ("GET", "/v1/workflows/{id}/file", Public),
+    ("POST", "/v1/workflows/{id}/publish", Owner),
+    ("GET", "/v1/workflows/{id}/rack", Public),
+    ("POST", "/v1/workflows/{id}/unpublish", Owner),
+];
+
+/// The rule of a route; `None` when nobody has stated one.
+pub fn right_of(method: &str, path: &str) -> Option<Right> {
+    RIGHTS
+        .iter()
+        .find(|(its_method, its_path, _)| *its_method == method && *its_path == path)
+        .map(|(_, _, right)| *right)
+}

@@ -1,0 +1,192 @@
+//! Every route of the OpenAPI document, called by everybody: nobody, another user, the owner and an admin.
+
+use std::collections::BTreeSet;
+
+use query_api::rights::{RIGHTS, Right, right_of};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, User, answer, reverb_rack};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Nobody,
+    Other,
+    Owner,
+    Admin,
+}
+
+const ROLES: [Role; 4] = [Role::Nobody, Role::Other, Role::Owner, Role::Admin];
+
+/// One operation of the document.
+struct Operation {
+    method: Method,
+    path: String,
+    /// Whether the document says that a token may be sent, and that none need be.
+    takes_token: bool,
+    needs_token: bool,
+}
+
+/// Every operation of the document.
+fn operations(document: &Value) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else {
+                continue;
+            };
+            let security = operation["security"].as_array();
+            let takes_token = security.is_some_and(|ways| ways.iter().any(|way| !way["token"].is_null()));
+            let without =
+                security.is_none_or(|ways| ways.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty)));
+            operations.push(Operation {
+                method,
+                path: path.clone(),
+                takes_token,
+                needs_token: !without,
+            });
+        }
+    }
+    operations
+}
+
+/// Everybody who asks, and what they ask for.
+struct Walk {
+    app: TestApp,
+    owner: User,
+    other: User,
+    admin: User,
+}
+
+impl Walk {
+    async fn start() -> Self {
+        let app = TestApp::start().await;
+        let (owner, other, admin) = (
+            app.user("producer-001").await,
+            app.user("producer-002").await,
+            app.user("producer-003").await,
+        );
+        app.db
+            .execute(&format!("UPDATE users SET is_admin = TRUE WHERE id = {}", admin.id))
+            .await;
+        Self {
+            app,
+            owner,
+            other,
+            admin,
+        }
+    }
+
+    /// The path with things of the owner in its places. A new one each time, since the call may delete it.
+    async fn path_to(&self, path: &str, is_public: bool, name: &str) -> String {
+        if !path.contains('{') {
+            return path.to_owned();
+        }
+        assert!(
+            path.starts_with("/v1/workflows/{id}") && path.matches('{').count() == 1,
+            "the walk does not know what `{path}` is about: teach `path_to` to make one that is public and one that is private"
+        );
+        let metadata = json!({ "title": name });
+        let file = reverb_rack(name);
+        let id = if is_public {
+            self.app.published(&self.owner, file, metadata).await
+        } else {
+            let uploaded = self.app.upload(&self.owner, file, metadata).await;
+            assert_eq!(uploaded.status, StatusCode::ACCEPTED, "{}", uploaded.body);
+            self.app.run_jobs().await;
+            uploaded.body["id"].as_u64().expect("an id")
+        };
+        path.replace("{id}", &id.to_string())
+    }
+
+    /// Calls it without a body: who may call is decided before the body is read.
+    async fn call(&self, role: Role, method: Method, path: &str) -> StatusCode {
+        let request = self.app.request(method, path);
+        let request = match role {
+            Role::Nobody => request,
+            Role::Other => request.bearer_auth(&self.other.token),
+            Role::Owner => request.bearer_auth(&self.owner.token),
+            Role::Admin => request.bearer_auth(&self.admin.token),
+        };
+        answer(request).await.status
+    }
+}
+
+/// What an answer must be; `None` is whatever the route says to those who may call it.
+fn expected(right: Right, role: Role, about_private: bool) -> Option<StatusCode> {
+    let is_mine = matches!(role, Role::Owner | Role::Admin);
+    match right {
+        Right::Public if about_private && !is_mine => Some(StatusCode::NOT_FOUND),
+        Right::Public => None,
+        _ if role == Role::Nobody => Some(StatusCode::UNAUTHORIZED),
+        Right::Admin if role != Role::Admin => Some(StatusCode::FORBIDDEN),
+        _ if about_private && !is_mine => Some(StatusCode::NOT_FOUND),
+        Right::Owner if !is_mine => Some(StatusCode::FORBIDDEN),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_route_answers_everybody_as_its_rule_says() {
+    let walk = Walk::start().await;
+    let operations = operations(&walk.app.get("/v1/openapi.json").await.body);
+    let mut wrong = Vec::new();
+    let mut calls = 0;
+    for operation in &operations {
+        let Some(right) = right_of(operation.method.as_str(), &operation.path) else {
+            wrong.push(format!("{} {} has no rule", operation.method, operation.path));
+            continue;
+        };
+        let kinds: &[bool] = if operation.path.contains('{') {
+            &[true, false]
+        } else {
+            &[true]
+        };
+        for (&is_public, role) in kinds.iter().flat_map(|kind| ROLES.map(|role| (kind, role))) {
+            let path = walk.path_to(&operation.path, is_public, &format!("Walk {calls}")).await;
+            let status = walk.call(role, operation.method.clone(), &path).await;
+            calls += 1;
+            let is_right = match expected(right, role, !is_public) {
+                Some(expected) => status == expected,
+                None => {
+                    !status.is_server_error()
+                        && ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status)
+                }
+            };
+            if !is_right {
+                wrong.push(format!(
+                    "{} {} ({right:?}, {}) answers {role:?} {status}",
+                    operation.method,
+                    operation.path,
+                    if is_public { "public" } else { "private" }
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    println!("{} routes, {calls} calls", operations.len());
+}
+
+#[tokio::test]
+async fn the_list_of_rights_and_the_document_name_the_same_routes() {
+    let app = TestApp::start().await;
+    let operations = operations(&app.get("/v1/openapi.json").await.body);
+    let documented: BTreeSet<_> = operations
+        .iter()
+        .map(|operation| (operation.method.as_str(), operation.path.as_str()))
+        .collect();
+    let stated: BTreeSet<_> = RIGHTS.iter().map(|(method, path, _)| (*method, *path)).collect();
+    assert_eq!(documented, stated);
+    assert_eq!(stated.len(), RIGHTS.len(), "a route stands twice in the list");
+    for operation in &operations {
+        let right = right_of(operation.method.as_str(), &operation.path).expect("a rule");
+        let is_public = right == Right::Public;
+        assert_eq!(
+            operation.needs_token, !is_public,
+            "{} {}: what the document says of tokens is not the rule",
+            operation.method, operation.path
+        );
+        assert!(operation.takes_token || is_public);
+    }
+}
