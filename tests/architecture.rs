@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("test-support", &["config", "store"]),
 ];
 
-/// Each technology with the one package that may name it. A name stands for its family too: `apalis` for `apalis-core`.
+/// Each technology with the package that may name it; one that two packages may name stands twice. A name stands for its family too: `apalis` for `apalis-core`.
 const NAMED_BY: &[(&str, &str)] = &[
     ("sqlx", "store"),
     ("redis", "store"),
@@ -30,6 +30,7 @@ const NAMED_BY: &[(&str, &str)] = &[
     ("apalis", "jobs"),
     ("axum", "query-api"),
     ("utoipa", "query-api"),
+    ("askama", "jobs"),
     ("askama", "query-api"),
     ("argon2", "query-api"),
     ("figment", "config"),
@@ -91,6 +92,13 @@ fn a_wrong_dependency_is_found() {
         wrong("cookbook", "sqlx-core"),
         ["`cookbook` may not name `sqlx-core`, which is for `store`"]
     );
+    assert_eq!(
+        wrong("store", "askama"),
+        ["`store` may not name `askama`, which is for `jobs` and `query-api`"]
+    );
+    for package in ["jobs", "query-api"] {
+        assert_eq!(wrong(package, "askama"), Vec::<String>::new());
+    }
     assert_eq!(wrong("query-api", "test-support"), Vec::<String>::new());
 }
 
@@ -122,11 +130,14 @@ fn violations(packages: &Packages) -> Vec<String> {
             if is_room && dependency != FOR_TESTS && !may_use.contains(&dependency.as_str()) {
                 found.push(format!("`{package}` may not use `{dependency}`"));
             }
-            if let Some((_, owner)) = NAMED_BY.iter().find(|(technology, _)| is_of(dependency, technology))
-                && owner != package
-                && package != FOR_TESTS
-            {
-                found.push(format!("`{package}` may not name `{dependency}`, which is for `{owner}`"));
+            let owners: Vec<&str> = NAMED_BY
+                .iter()
+                .filter(|(technology, _)| is_of(dependency, technology))
+                .map(|(_, owner)| *owner)
+                .collect();
+            if !owners.is_empty() && !owners.contains(&package.as_str()) && package != FOR_TESTS {
+                let owners = owners.join("` and `");
+                found.push(format!("`{package}` may not name `{dependency}`, which is for `{owners}`"));
             }
         }
     }
