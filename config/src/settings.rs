@@ -188,6 +188,25 @@ sections! {
         /// Time for running jobs at shutdown, in seconds.
         shutdown_grace_s: u64,
     }
+    /// `[similar]`
+    SimilarSettings {
+        /// Weight of devices.
+        devices: f64,
+        /// Weight of plug-ins.
+        plugins: f64,
+        /// Weight of tags.
+        tags: f64,
+        /// Weight of the names of macros.
+        macros: f64,
+        /// Weight of the title.
+        title: f64,
+        /// Weight of the genre.
+        genre: f64,
+        /// Weight of the key.
+        key: f64,
+        /// Weight of the tempo.
+        tempo: f64,
+    }
     /// `[index]`
     IndexSettings {
         /// Folder of the index; empty for one under `data.dir`.
@@ -240,6 +259,8 @@ sections! {
         jobs: JobsSettings,
         /// The search index.
         index: IndexSettings,
+        /// What makes racks alike.
+        similar: SimilarSettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

@@ -87,6 +87,7 @@ impl Entry {
             has_preview_audio: row.has_preview_audio,
             has_preview_image: row.has_preview_image,
             published_at: row.published_at.or(row.created_at),
+            content_hash: row.content_hash,
         };
         Self {
             card,

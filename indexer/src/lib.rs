@@ -22,6 +22,7 @@ mod request;
 mod response;
 mod schema;
 mod search;
+mod similar;
 mod text;
 mod values;
 
@@ -36,4 +37,5 @@ pub use poll_counters::CounterPoller;
 pub use request::{BpmRange, Cursor, SearchRequest, Sort};
 pub use response::{BpmFacet, Card, CardAuthor, FacetCounts, FacetValue, Hit, Requirements, SearchResponse};
 pub use schema::SCHEMA_VERSION;
+pub use similar::{Likeness, LikenessKind, Similar};
 pub use text::{fold, words};

@@ -78,6 +78,8 @@ pub struct Card {
     pub has_preview_image: bool,
     /// When it became visible.
     pub published_at: Option<DateTime<Utc>>,
+    /// Hash of what is in the file, in hexadecimal, once parsed. Two with the same are one rack, saved twice.
+    pub content_hash: Option<String>,
 }
 
 /// The author on a [`Card`].

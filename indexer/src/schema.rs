@@ -7,7 +7,7 @@ use crate::facet::Facet;
 use crate::text::Words;
 
 /// Version of the fields and of how they are filled. Raise it with any change to either: an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Name of the tokenizer of text fields.
 const WORDS: &str = "words";

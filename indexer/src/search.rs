@@ -117,7 +117,7 @@ impl Snapshot {
             .collect()
     }
 
-    fn hit(&self, ranked: &Ranked, counters: &CountersView, scored: bool) -> Result<Hit, SearchError> {
+    pub(crate) fn hit(&self, ranked: &Ranked, counters: &CountersView, scored: bool) -> Result<Hit, SearchError> {
         let document: tantivy::TantivyDocument = self.searcher.doc(ranked.address)?;
         let card = document
             .get_first(self.generation.fields.card)

@@ -6,4 +6,5 @@ mod facets;
 mod follow;
 mod rebuild;
 mod search;
+mod similar;
 mod support;

@@ -18,7 +18,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
-use crate::handlers::{health, publication, search, tags, workflow, workflow_file, workflow_rack, workflows};
+use crate::handlers::{health, publication, search, similar, tags, workflow, workflow_file, workflow_rack, workflows};
 use crate::observe;
 
 /// Where the OpenAPI document is.
@@ -64,6 +64,7 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         ))
         .routes(routes!(workflow_file::download_workflow_file))
         .routes(routes!(workflow_rack::get_workflow_rack))
+        .routes(routes!(similar::list_similar_workflows))
         .routes(routes!(publication::publish_workflow))
         .routes(routes!(publication::unpublish_workflow))
         .routes(routes!(tags::list_tags))

@@ -60,6 +60,8 @@ pub struct DocumentRow {
     pub published_at: Option<DateTime<Utc>>,
     /// When the row was made.
     pub created_at: Option<DateTime<Utc>>,
+    /// Hash of what is in the file, in hexadecimal, once parsed: the same for a rack that was saved again unchanged.
+    pub content_hash: Option<String>,
     /// Its author.
     pub author_id: UserId,
     /// The author's handle.
@@ -97,7 +99,7 @@ pub async fn load(db: &mut Conn, ids: &[WorkflowId]) -> Result<Vec<DocumentRow>,
              COALESCE(w.is_featured, FALSE) AS "is_featured!: bool",
              w.preview_audio_path IS NOT NULL AS "has_preview_audio!: bool",
              w.preview_image_path IS NOT NULL AS "has_preview_image!: bool",
-             w.published_at, w.created_at,
+             w.published_at, w.created_at, HEX(w.content_hash) AS content_hash,
              u.id AS author_id, u.username, u.display_name
            FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS wanted
            JOIN workflows w FORCE INDEX (PRIMARY) ON w.id = wanted.id
@@ -134,6 +136,7 @@ pub async fn load(db: &mut Conn, ids: &[WorkflowId]) -> Result<Vec<DocumentRow>,
             has_preview_image: row.has_preview_image,
             published_at: row.published_at,
             created_at: row.created_at,
+            content_hash: row.content_hash,
             author_id: UserId(row.author_id),
             author_username: row.username,
             author_display_name: row.display_name,

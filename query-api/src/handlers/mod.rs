@@ -3,6 +3,7 @@
 pub(crate) mod health;
 pub(crate) mod publication;
 pub(crate) mod search;
+pub(crate) mod similar;
 pub(crate) mod tags;
 pub(crate) mod workflow;
 pub(crate) mod workflow_file;

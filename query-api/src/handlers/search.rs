@@ -39,7 +39,7 @@ pub(crate) struct SearchAnswer {
 /// A hit, as sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Hit)]
-struct HitBody {
+pub(crate) struct HitBody {
     /// Id of the workflow.
     id: u64,
     /// Unique name for addresses.
@@ -218,7 +218,7 @@ pub(crate) async fn search_workflows(
     Ok(Json(answer.into()))
 }
 
-fn refused(error: SearchError) -> ApiError {
+pub(crate) fn refused(error: SearchError) -> ApiError {
     match error {
         SearchError::NotReady => ApiError::Unavailable {
             what: "the index, which is being built,",

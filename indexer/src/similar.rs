@@ -1,0 +1,374 @@
+//! Racks like a given one, by what is in them: no database, and no need of a single download.
+//!
+//! BM25 over the names of the source gathers candidates; each is then compared name by name, and says why it is alike.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use config::SimilarSettings;
+use store::musical_key::MusicalKey;
+use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{Searcher, Term};
+
+use crate::collector::DrillSideways;
+use crate::counters::CountersView;
+use crate::request::Sort;
+use crate::response::{Card, Hit};
+use crate::search::Snapshot;
+use crate::text::words;
+use crate::values::key_of;
+use crate::{Index, SearchError};
+
+/// Candidates that are compared in full. The tail of BM25 shares a common word or two, and could not come out ahead.
+const CANDIDATES: usize = 200;
+
+/// Most different words of one field that candidates are looked for by, the rarest first.
+const MAX_WORDS: usize = 32;
+
+/// Most names in one reason, the rarest first.
+const MAX_NAMES: usize = 5;
+
+/// Difference of tempo at which nearness is gone, as a share of the faster one: what pitch faders of most players reach.
+const TEMPO_REACH: f64 = 0.08;
+
+/// A rack that is like another one.
+#[derive(Clone, Debug)]
+pub struct Similar {
+    /// The rack. Its `score` is the likeness.
+    pub hit: Hit,
+    /// What both have in common, what counts most first.
+    pub reasons: Vec<Likeness>,
+}
+
+/// One thing that two racks have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Likeness {
+    /// In what.
+    pub kind: LikenessKind,
+    /// Names or values that are shared, the rarest first.
+    pub values: Vec<String>,
+    /// Its part of the likeness.
+    pub score: f64,
+}
+
+/// In what two racks are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LikenessKind {
+    /// Native and Max for Live devices.
+    Devices,
+    /// Third-party plug-ins.
+    Plugins,
+    /// Tags.
+    Tags,
+    /// Names of macros.
+    Macros,
+    /// Words of the title.
+    Title,
+    /// Genre.
+    Genre,
+    /// Same key, or one that mixes with it.
+    Key,
+    /// Near tempo.
+    Tempo,
+}
+
+impl LikenessKind {
+    /// Name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            LikenessKind::Devices => "devices",
+            LikenessKind::Plugins => "plugins",
+            LikenessKind::Tags => "tags",
+            LikenessKind::Macros => "macros",
+            LikenessKind::Title => "title",
+            LikenessKind::Genre => "genre",
+            LikenessKind::Key => "key",
+            LikenessKind::Tempo => "tempo",
+        }
+    }
+}
+
+impl Index {
+    /// Racks like the one with this id, the most alike first: never the same content, nor one author twice in a row, even where that
+    /// makes the list shorter. None: the index shows no such rack now. It computes for a while: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// There is no index yet, or it failed.
+    pub fn similar(
+        &self,
+        id: u64,
+        limit: usize,
+        now: DateTime<Utc>,
+        weights: &SimilarSettings,
+    ) -> Result<Option<Vec<Similar>>, SearchError> {
+        let snapshot = self.snapshot().ok_or(SearchError::NotReady)?;
+        snapshot.similar(id, limit, now, weights, &self.shared.counters.view())
+    }
+}
+
+impl Snapshot {
+    fn similar(
+        &self,
+        id: u64,
+        limit: usize,
+        now: DateTime<Utc>,
+        weights: &SimilarSettings,
+        counters: &CountersView,
+    ) -> Result<Option<Vec<Similar>>, SearchError> {
+        let fields = &self.generation.fields;
+        let by_id = TermQuery::new(Term::from_field_u64(fields.id, id), IndexRecordOption::Basic);
+        let Some(source) = self.visible(&by_id, 1, now, counters)?.pop() else {
+            return Ok(None);
+        };
+        let mut terms = self.terms(&source.card)?;
+        let clauses = terms.drain(..).map(|term| {
+            let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
+            (Occur::Should, query)
+        });
+        let candidates = self.visible(&BooleanQuery::new(clauses.collect()), CANDIDATES, now, counters)?;
+        let mut comparison = Comparison::new(self, &source.card, weights);
+        let mut alike = Vec::new();
+        for mut hit in candidates {
+            if hit.card.id == id {
+                continue;
+            }
+            let reasons = comparison.reasons(&hit.card)?;
+            let score: f64 = reasons.iter().map(|reason| reason.score).sum();
+            if score > 0.0 {
+                hit.score = Some(score as f32);
+                alike.push((score, Similar { hit, reasons }));
+            }
+        }
+        alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.hit.card.id.cmp(&a.1.hit.card.id)));
+        let alike = alike.into_iter().map(|(_, similar)| similar).collect();
+        Ok(Some(arrange(alike, source.card.content_hash, limit)))
+    }
+
+    /// The best visible matches of a query.
+    fn visible(
+        &self,
+        query: &dyn Query,
+        limit: usize,
+        now: DateTime<Utc>,
+        counters: &CountersView,
+    ) -> Result<Vec<Hit>, SearchError> {
+        let pass = DrillSideways {
+            columns: self.columns.clone(),
+            counters: counters.clone(),
+            selections: Vec::new(),
+            bpm: None,
+            facets: Vec::new(),
+            sort: Sort::Relevance,
+            scored: true,
+            limit,
+            after: None,
+            now: now.timestamp(),
+        };
+        let found = self.searcher.search(query, &pass)?;
+        found.top.iter().map(|ranked| self.hit(ranked, counters, true)).collect()
+    }
+
+    /// Words of the source's names, by which candidates are found.
+    fn terms(&self, card: &Card) -> tantivy::Result<Vec<Term>> {
+        let texts = &self.generation.fields.texts;
+        let title = [card.title.clone()];
+        let genre: Vec<String> = card.genre.iter().cloned().collect();
+        let sources: [(Field, &[String]); 6] = [
+            (texts.devices, &card.devices),
+            (texts.plugins, &card.plugins),
+            (texts.tags, &card.tags),
+            (texts.macros, &card.macros),
+            (texts.title, &title),
+            (texts.description, &genre),
+        ];
+        let mut terms = Vec::new();
+        for (field, names) in sources {
+            let distinct: BTreeSet<String> = names.iter().flat_map(|name| words(name)).collect();
+            let mut by_frequency = Vec::new();
+            for word in distinct {
+                let term = Term::from_field_text(field, &word);
+                by_frequency.push((self.searcher.doc_freq(&term)?, term));
+            }
+            by_frequency.sort();
+            terms.extend(by_frequency.into_iter().take(MAX_WORDS).map(|(_, term)| term));
+        }
+        Ok(terms)
+    }
+}
+
+/// The source, ready to be compared with many.
+struct Comparison<'a> {
+    searcher: &'a Searcher,
+    weights: &'a SimilarSettings,
+    source: &'a Card,
+    lists: [(LikenessKind, f64, Field); 5],
+    /// Rarity of names that were met, by field.
+    rarities: HashMap<(Field, String), f64>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(snapshot: &'a Snapshot, source: &'a Card, weights: &'a SimilarSettings) -> Self {
+        let texts = &snapshot.generation.fields.texts;
+        Self {
+            searcher: &snapshot.searcher,
+            weights,
+            source,
+            lists: [
+                (LikenessKind::Devices, weights.devices, texts.devices),
+                (LikenessKind::Plugins, weights.plugins, texts.plugins),
+                (LikenessKind::Tags, weights.tags, texts.tags),
+                (LikenessKind::Macros, weights.macros, texts.macros),
+                (LikenessKind::Title, weights.title, texts.title),
+            ],
+            rarities: HashMap::new(),
+        }
+    }
+
+    /// What the source has in common with another rack. Each list of names adds its weight times the cosine of the two lists, whose
+    /// names weigh as their rarity (tf-idf with tf 0 or 1; Salton and Buckley 1988): 1 for the same names, 0 for none in common.
+    fn reasons(&mut self, other: &Card) -> tantivy::Result<Vec<Likeness>> {
+        let mut reasons = Vec::new();
+        for (kind, weight, field) in self.lists {
+            let (mine, theirs) = (names_of(self.source, kind), names_of(other, kind));
+            let (score, values) = self.cosine(field, &mine, &theirs)?;
+            reasons.push(Likeness {
+                kind,
+                values,
+                score: weight * score,
+            });
+        }
+        if let (Some(mine), Some(theirs)) = (&self.source.genre, &other.genre)
+            && key_of(mine) == key_of(theirs)
+        {
+            reasons.push(Likeness {
+                kind: LikenessKind::Genre,
+                values: vec![theirs.clone()],
+                score: self.weights.genre,
+            });
+        }
+        if let (Some(mine), Some(theirs)) = (&self.source.key, &other.key) {
+            reasons.push(Likeness {
+                kind: LikenessKind::Key,
+                values: vec![theirs.clone()],
+                score: self.weights.key * key_nearness(mine, theirs),
+            });
+        }
+        if let (Some(mine), Some(theirs)) = (self.source.bpm, other.bpm) {
+            reasons.push(Likeness {
+                kind: LikenessKind::Tempo,
+                values: vec![theirs.to_string()],
+                score: self.weights.tempo * tempo_nearness(mine, theirs),
+            });
+        }
+        reasons.retain(|reason| reason.score > 0.0);
+        reasons.sort_by(|a, b| b.score.total_cmp(&a.score));
+        Ok(reasons)
+    }
+
+    fn cosine(&mut self, field: Field, mine: &[String], theirs: &[String]) -> tantivy::Result<(f64, Vec<String>)> {
+        let known: HashSet<String> = mine.iter().map(|name| key_of(name)).collect();
+        let (mut of_mine, mut of_theirs, mut of_both) = (0.0, 0.0, 0.0);
+        for name in mine {
+            of_mine += self.rarity(field, name)?.powi(2);
+        }
+        let mut shared = Vec::new();
+        for name in theirs {
+            let rarity = self.rarity(field, name)?;
+            of_theirs += rarity.powi(2);
+            if known.contains(&key_of(name)) {
+                of_both += rarity.powi(2);
+                shared.push((rarity, name));
+            }
+        }
+        if of_both == 0.0 {
+            return Ok((0.0, Vec::new()));
+        }
+        shared.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let values = shared.into_iter().take(MAX_NAMES).map(|(_, name)| name.clone()).collect();
+        Ok((of_both / (of_mine * of_theirs).sqrt(), values))
+    }
+
+    /// How rare a name is: `ln(1 + documents / documents with it)`. A name of several words is taken to be in as many documents as the
+    /// rarest of them, which is the most that it can be.
+    fn rarity(&mut self, field: Field, name: &str) -> tantivy::Result<f64> {
+        let slot = (field, key_of(name));
+        if let Some(rarity) = self.rarities.get(&slot) {
+            return Ok(*rarity);
+        }
+        let documents = self.searcher.num_docs().max(1);
+        let mut with_it = documents;
+        for word in words(name) {
+            with_it = with_it.min(self.searcher.doc_freq(&Term::from_field_text(field, &word))?);
+        }
+        let rarity = (1.0 + documents as f64 / with_it.max(1) as f64).ln();
+        self.rarities.insert(slot, rarity);
+        Ok(rarity)
+    }
+}
+
+/// Names of one sort, each once.
+fn names_of(card: &Card, kind: LikenessKind) -> Vec<String> {
+    match kind {
+        LikenessKind::Devices => card.devices.clone(),
+        LikenessKind::Plugins => card.plugins.clone(),
+        LikenessKind::Tags => card.tags.clone(),
+        LikenessKind::Macros => card.macros.clone(),
+        LikenessKind::Title => words(&card.title).into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        LikenessKind::Genre | LikenessKind::Key | LikenessKind::Tempo => Vec::new(),
+    }
+}
+
+/// 1 for the same key, a half for one of the others that mix with it, else 0.
+fn key_nearness(mine: &str, theirs: &str) -> f64 {
+    match (MusicalKey::parse(mine), MusicalKey::parse(theirs)) {
+        (Some(mine), Some(theirs)) if mine == theirs => 1.0,
+        (Some(mine), Some(theirs)) if mine.compatible().contains(&theirs) => 0.5,
+        _ => 0.0,
+    }
+}
+
+/// 1 for the same tempo, falling in a straight line to 0 at [`TEMPO_REACH`].
+fn tempo_nearness(mine: f64, theirs: f64) -> f64 {
+    (1.0 - (mine - theirs).abs() / mine.max(theirs) / TEMPO_REACH).max(0.0)
+}
+
+/// The list as shown: nothing of the source's content, no content twice, no author twice in a row. Whom that holds back comes as soon
+/// as somebody else stands between.
+fn arrange(mut alike: Vec<Similar>, content: Option<String>, limit: usize) -> Vec<Similar> {
+    let mut contents: HashSet<String> = content.into_iter().collect();
+    alike.retain(|similar| match &similar.hit.card.content_hash {
+        Some(content) => contents.insert(content.clone()),
+        None => true,
+    });
+    let mut arranged: Vec<Similar> = Vec::new();
+    while arranged.len() < limit {
+        let last = arranged.last().map(|similar| similar.hit.card.author.id);
+        let Some(next) = alike.iter().position(|similar| Some(similar.hit.card.author.id) != last) else {
+            break;
+        };
+        arranged.push(alike.remove(next));
+    }
+    arranged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_mix_are_near_whatever_their_notation() {
+        assert_eq!(key_nearness("Am", "8A"), 1.0);
+        assert_eq!(key_nearness("Am", "C"), 0.5);
+        assert_eq!(key_nearness("Am", "F#"), 0.0);
+        assert_eq!(key_nearness("no key", "no key"), 0.0);
+    }
+
+    #[test]
+    fn tempo_is_near_within_the_reach_of_a_fader_and_both_ways_alike() {
+        assert_eq!(tempo_nearness(128.0, 128.0), 1.0);
+        assert!(tempo_nearness(128.0, 130.0) > tempo_nearness(128.0, 134.0));
+        assert_eq!(tempo_nearness(128.0, 90.0), 0.0);
+        assert_eq!(tempo_nearness(120.0, 124.0), tempo_nearness(124.0, 120.0));
+    }
+}

@@ -1,0 +1,113 @@
+//! Racks like a given one: from the index alone, so that it answers while the database and Redis are down.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use chrono::Utc;
+use indexer::{Likeness, Similar};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::search::{HitBody, refused};
+use crate::context::ApiContext;
+use crate::error::{ApiError, FieldError, Problem};
+use crate::extract::WorkflowPath;
+
+/// Most that are listed.
+const MAX_LIMIT: u32 = 50;
+
+/// How many.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SimilarParams {
+    /// Racks wanted; 10 when absent.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<u32>,
+}
+
+/// Racks like another one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct SimilarList {
+    /// The most alike first, but no author twice in a row.
+    items: Vec<SimilarBody>,
+}
+
+/// A rack that is like another one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Similar)]
+struct SimilarBody {
+    /// The rack; its `score` is the sum of its reasons' scores.
+    workflow: HitBody,
+    /// Why it is alike, what counts most first.
+    reasons: Vec<ReasonBody>,
+}
+
+/// One reason.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SimilarReason)]
+struct ReasonBody {
+    /// `devices`, `plugins`, `tags`, `macros`, `title`, `genre`, `key` or `tempo`.
+    kind: &'static str,
+    /// What both share, the rarest first; for key and tempo, those of this rack.
+    values: Vec<String>,
+    /// Its part of the score.
+    score: f64,
+}
+
+/// List similar workflows
+///
+/// Visible workflows that are like this one in devices, plug-ins, tags, macro names, title, genre, key and tempo; rare names weigh more.
+/// Leaves out what has the same content. It answers from the index alone, to everybody, for workflows that everybody may see.
+#[utoipa::path(
+    get, path = "/v1/workflows/{id}/similar", tag = "workflows",
+    params(("id" = u64, Path, description = "Id of the workflow"), SimilarParams),
+    responses(
+        (status = 200, body = SimilarList),
+        (status = 404, body = Problem, description = "There is no such workflow, or it is not public"),
+        (status = 422, body = Problem),
+        (status = 503, body = Problem, description = "The index is being built"),
+    ),
+)]
+pub(crate) async fn list_similar_workflows(
+    State(context): State<ApiContext>,
+    WorkflowPath(id): WorkflowPath,
+    params: Result<Query<SimilarParams>, QueryRejection>,
+) -> Result<Json<SimilarList>, ApiError> {
+    let limit = params.ok().map(|Query(params)| params.limit.unwrap_or(10));
+    let Some(limit) = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)) else {
+        return Err(ApiError::Invalid(vec![FieldError::new("limit", "must be 1 to 50")]));
+    };
+    let place = context.place_to_search().await?;
+    let (index, settings) = (context.index.clone(), context.settings.clone());
+    let found = tokio::task::spawn_blocking(move || {
+        let found = index.similar(id.0, limit as usize, Utc::now(), &settings.similar);
+        drop(place);
+        found
+    })
+    .await
+    .map_err(ApiError::internal)?
+    .map_err(refused)?
+    .ok_or(ApiError::NotFound("workflow"))?;
+    Ok(Json(SimilarList {
+        items: found.into_iter().map(SimilarBody::from).collect(),
+    }))
+}
+
+impl From<Similar> for SimilarBody {
+    fn from(similar: Similar) -> Self {
+        Self {
+            workflow: similar.hit.into(),
+            reasons: similar.reasons.into_iter().map(ReasonBody::from).collect(),
+        }
+    }
+}
+
+impl From<Likeness> for ReasonBody {
+    fn from(reason: Likeness) -> Self {
+        Self {
+            kind: reason.kind.name(),
+            values: reason.values,
+            score: reason.score,
+        }
+    }
+}
