@@ -118,7 +118,8 @@ fn expected(right: Right, role: Role, about_private: bool) -> Option<StatusCode>
     let is_mine = matches!(role, Role::Owner | Role::Admin);
     match right {
         Right::Public if about_private && !is_mine => Some(StatusCode::NOT_FOUND),
-        Right::Public => None,
+        Right::Visible if about_private => Some(StatusCode::NOT_FOUND),
+        Right::Public | Right::Visible => None,
         _ if role == Role::Nobody => Some(StatusCode::UNAUTHORIZED),
         Right::Admin if role != Role::Admin => Some(StatusCode::FORBIDDEN),
         _ if about_private && !is_mine => Some(StatusCode::NOT_FOUND),
@@ -181,7 +182,7 @@ async fn the_list_of_rights_and_the_document_name_the_same_routes() {
     assert_eq!(stated.len(), RIGHTS.len(), "a route stands twice in the list");
     for operation in &operations {
         let right = right_of(operation.method.as_str(), &operation.path).expect("a rule");
-        let is_public = right == Right::Public;
+        let is_public = matches!(right, Right::Public | Right::Visible);
         assert_eq!(
             operation.needs_token, !is_public,
             "{} {}: what the document says of tokens is not the rule",

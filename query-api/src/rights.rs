@@ -11,6 +11,9 @@
 pub enum Right {
     /// Everybody, without a token. Where the route is about one thing: everybody who may see that thing.
     Public,
+    /// Everybody, without a token, about a thing that everybody may see; any other is 404 to its owner and admins too, since the
+    /// route answers from the index, which holds only what everybody may see.
+    Visible,
     /// Whoever sends a valid token.
     SignedIn,
     /// The owner of the thing that the path names, and admins.
@@ -19,7 +22,7 @@ pub enum Right {
     Admin,
 }
 
-use Right::{Owner, Public, SignedIn};
+use Right::{Owner, Public, SignedIn, Visible};
 
 /// Method, path as in the OpenAPI document, and who may call it; sorted by path.
 pub const RIGHTS: &[(&str, &str, Right)] = &[
@@ -35,6 +38,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("GET", "/v1/workflows/{id}/file", Public),
     ("POST", "/v1/workflows/{id}/publish", Owner),
     ("GET", "/v1/workflows/{id}/rack", Public),
+    ("GET", "/v1/workflows/{id}/similar", Visible),
     ("POST", "/v1/workflows/{id}/unpublish", Owner),
 ];
 
