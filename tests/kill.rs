@@ -1,7 +1,6 @@
 //! What was acknowledged survives: the program, its database and its Redis are killed again and again while racks are uploaded.
 #![expect(clippy::print_stderr, reason = "a failure is only of use with the seed that led to it")]
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +16,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::program::{Up, cookbook, error_of, folder, signal};
+use crate::program::{Up, folder, free_address, signal, token};
 
 /// Racks that are uploaded.
 const UPLOADS: usize = 200;
@@ -284,23 +283,4 @@ fn rack(number: usize) -> Vec<u8> {
         .name(&word(number))
         .chain(chain)
         .to_adg(&Format::LIVE_11)
-}
-
-fn token(folder: &Path) -> String {
-    let output = cookbook(folder)
-        .args(["token", "create", "--user", "producer-001", "--create-user"])
-        .output()
-        .expect("run `cookbook token`");
-    assert!(output.status.success(), "{}", error_of(&output));
-    String::from_utf8(output.stdout).expect("a token").trim().to_owned()
-}
-
-/// An address that stays the same when the program is started again: below the ports that the kernel gives to outgoing connections.
-fn free_address() -> String {
-    loop {
-        let address = format!("127.0.0.1:{}", rand::random_range(12_000..20_000));
-        if TcpListener::bind(&address).is_ok() {
-            return address;
-        }
-    }
 }

@@ -5,6 +5,7 @@ mod architecture;
 mod command_line;
 mod folders;
 mod kill;
+mod outages;
 mod parse_command;
 mod problems;
 mod program;

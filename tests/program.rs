@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -191,4 +192,24 @@ fn log_of(folder: &Path) -> String {
     let text = fs::read_to_string(folder.join("log")).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+/// A token of the user `producer-001` of the program that runs in the folder.
+pub(crate) fn token(folder: &Path) -> String {
+    let output = cookbook(folder)
+        .args(["token", "create", "--user", "producer-001", "--create-user"])
+        .output()
+        .expect("run `cookbook token`");
+    assert!(output.status.success(), "{}", error_of(&output));
+    String::from_utf8(output.stdout).expect("a token").trim().to_owned()
+}
+
+/// An address that stays the same when the program is started again: below the ports that the kernel gives to outgoing connections.
+pub(crate) fn free_address() -> String {
+    loop {
+        let address = format!("127.0.0.1:{}", rand::random_range(12_000..20_000));
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
 }
