@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod migrate;
 pub mod parse;
 pub mod rebuild;
+pub mod rollup;
 pub mod serve;
 pub mod token;
 pub mod up;

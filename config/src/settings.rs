@@ -238,6 +238,8 @@ sections! {
         prune_index_log: String,
         /// Make coming months' partitions.
         extend_partitions: String,
+        /// Roll up what happened.
+        roll_up: String,
     }
     /// All settings.
     Settings {

@@ -14,11 +14,13 @@ use cron::Schedule;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
-use store::queue::{ExtendPartitions, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending, enqueue};
+use store::queue::{
+    ExtendPartitions, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending, enqueue,
+};
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
-use crate::{Context, repair_counts, sweep_pending};
+use crate::{Context, repair_counts, roll_up, sweep_pending};
 
 /// Everything that happens at a time.
 pub fn all() -> Vec<Entry> {
@@ -29,6 +31,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
         Entry::new::<ExtendPartitions>(|at| &at.extend_partitions),
+        Entry::new::<RollUp>(|at| &at.roll_up).only_if(|db| roll_up::is_needed(db).boxed()),
         Entry::enqueued_by(
             "compare-index",
             |at| &at.compare_index,

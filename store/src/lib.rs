@@ -25,6 +25,7 @@ pub mod queue;
 pub mod rack_summary;
 pub mod recount;
 pub mod schedule;
+pub mod stats;
 pub mod tag;
 pub mod token;
 pub mod unnamed_files;

@@ -18,7 +18,9 @@ mod stuck;
 pub mod work;
 
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
-pub use payload::{ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, SweepFiles, SweepPending};
+pub use payload::{
+    ExtendPartitions, JobPayload, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending,
+};
 pub use stuck::{forget_dead_parses, stuck_workflows};
 
 /// Longest idempotency key, in bytes: the width of the column.

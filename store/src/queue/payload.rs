@@ -65,4 +65,6 @@ scheduled! {
     PruneIndexLog = "prune-index-log",
     /// Make the partitions of coming months.
     ExtendPartitions = "extend-partitions",
+    /// Roll up the days on which something changed.
+    RollUp = "roll-up",
 }

@@ -1,0 +1,270 @@
+//! `workflow_stats_hourly`, `workflow_stats_daily`, and the marks in `rollup_dirty` that say which days to roll up again.
+//!
+//! What is counted: views and downloads with `counted` set (bots are recorded without), likes, comments, ratings, and additions to
+//! collections; in no case what authors do with their own workflows. A day of UTC is the unit: unique actors of a day are made from its events, since those of
+//! its hours cannot be summed.
+//!
+//! This is not the rolling up itself, which is a job's.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use futures::TryStreamExt;
+use sha2::{Digest, Sha256};
+use sqlx::{MySql, QueryBuilder, Transaction};
+
+use crate::db::BEGIN_READ_COMMITTED;
+use crate::{Conn, Db, StoreError, WorkflowId};
+
+/// Rows in one statement. Ten values a row stay far below the 65,535 that a statement may have.
+const ROWS: usize = 500;
+
+/// Highest bits of an actor: 000 a user's id, 001 a hash of address and session, 010 nobody known. The first stays free, so that every
+/// actor is a signed number too.
+const HASHED: u64 = 1 << 61;
+
+/// From here on an actor is nobody known: each such event has an actor of its own, who is not counted among the unique ones.
+pub const UNKNOWN: u64 = 1 << 62;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum EventKind {
+    /// A page was looked at.
+    View = 1,
+    /// The file was fetched.
+    Download = 2,
+    /// A like that still stands.
+    Like = 3,
+    /// A comment or reply.
+    Comment = 4,
+    /// A rating.
+    Rating = 5,
+    /// An addition to a collection.
+    CollectionAdd = 6,
+}
+
+/// Events, column by column: 24 bytes each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// What happened, as [`EventKind`]'s number.
+    pub kind: Vec<u32>,
+    /// To which workflow.
+    pub workflow: Vec<u64>,
+    /// When, in seconds since 1970.
+    pub at_s: Vec<i64>,
+    /// Who. Comparable within these events only.
+    pub actor: Vec<u64>,
+}
+
+/// How often each thing happened in some span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Views, of which an actor has at most one in half an hour.
+    pub views: u32,
+    /// Different actors who viewed.
+    pub unique_viewers: u32,
+    /// Downloads, of which an actor has at most one in half an hour.
+    pub downloads: u32,
+    /// Different actors who downloaded.
+    pub unique_downloaders: u32,
+    /// Likes that still stand, by when they were given.
+    pub likes: u32,
+    /// Comments and replies.
+    pub comments: u32,
+    /// Ratings, by when they were first given.
+    pub ratings: u32,
+    /// Additions to collections.
+    pub collection_adds: u32,
+}
+
+/// A row of `workflow_stats_hourly` or `_daily`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatsRow<T> {
+    /// The hour's beginning, or the day.
+    pub span: T,
+    /// Whose.
+    pub workflow_id: WorkflowId,
+    /// What happened to it.
+    pub counts: Counts,
+}
+
+/// A row of `rollup_dirty`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its id, for [`forget`].
+    pub id: u64,
+    /// The moment that changed.
+    pub at: DateTime<Utc>,
+}
+
+/// Whether anything waits to be rolled up. One look at the primary key.
+///
+/// # Errors
+/// The database refused.
+pub async fn is_any_marked(db: &mut Conn) -> Result<bool, StoreError> {
+    let first = sqlx::query_scalar!("SELECT id FROM rollup_dirty WHERE id > 0 ORDER BY id LIMIT 1")
+        .fetch_optional(db)
+        .await?;
+    Ok(first.is_some())
+}
+
+/// The oldest marks. No position is kept: a mark is read by being there, so one whose transaction commits late is not passed over.
+///
+/// # Errors
+/// The database refused.
+pub async fn marks(db: &mut Conn, limit: u32) -> Result<Vec<Mark>, StoreError> {
+    Ok(sqlx::query_as!(
+        Mark,
+        r#"SELECT id, at AS "at!: DateTime<Utc>" FROM rollup_dirty WHERE id > 0 ORDER BY id LIMIT ?"#,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Takes marks away, once their days have been rolled up. Only those that were read: what was marked since stays.
+///
+/// # Errors
+/// The database refused.
+pub async fn forget(db: &mut Conn, marks: &[Mark]) -> Result<(), StoreError> {
+    for group in marks.chunks(ROWS) {
+        let mut statement = QueryBuilder::<MySql>::new("DELETE FROM rollup_dirty WHERE id IN (");
+        let mut ids = statement.separated(", ");
+        for mark in group {
+            ids.push_bind(mark.id);
+        }
+        statement.push(")");
+        statement.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Begins to roll a day up: a transaction that holds the day, and in which each statement sees what is committed by then. Whoever else
+/// wants the same day waits here.
+///
+/// # Errors
+/// The database refused, or another held the day for too long.
+pub async fn begin_day(db: &Db, day: NaiveDate) -> Result<Transaction<'static, MySql>, StoreError> {
+    let mut transaction = db.begin_with(BEGIN_READ_COMMITTED).await?;
+    sqlx::query!(
+        "INSERT INTO rollup_days (day) VALUES (?) ON DUPLICATE KEY UPDATE rolled_up_at = NOW(6)",
+        day
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction)
+}
+
+/// What happened on a day and counts. Rows are read as they come, into 24 bytes each.
+///
+/// # Errors
+/// The database refused.
+pub async fn events(db: &mut Conn, day: NaiveDate) -> Result<Events, StoreError> {
+    let from = midnight(day);
+    let to = from + TimeDelta::days(1);
+    let mut events = Events::default();
+    let mut rows = sqlx::query_file!(
+        "src/stats_events.sql",
+        from,
+        to,
+        from,
+        to,
+        from,
+        to,
+        from,
+        to,
+        from,
+        to,
+        from,
+        to
+    )
+    .fetch(db);
+    while let Some(row) = rows.try_next().await? {
+        let actor = actor(
+            row.user_id,
+            row.ip_address.as_deref(),
+            row.session_id.as_deref(),
+            events.actor.len(),
+        );
+        events.kind.push(u32::try_from(row.kind).unwrap_or_default());
+        events.workflow.push(row.workflow_id);
+        events.at_s.push(row.at.timestamp());
+        events.actor.push(actor);
+    }
+    Ok(events)
+}
+
+/// A user, else address with session, else nobody known.
+fn actor(user: Option<u64>, address: Option<&str>, session: Option<&str>, position: usize) -> u64 {
+    match (user, address, session) {
+        (Some(user), _, _) => user,
+        (None, None, None) => UNKNOWN | position as u64,
+        (None, address, session) => {
+            let mut hash = Sha256::new();
+            hash.update(address.unwrap_or_default());
+            hash.update([0]);
+            hash.update(session.unwrap_or_default());
+            let mut first = [0; 8];
+            first.copy_from_slice(&hash.finalize()[..8]);
+            HASHED | (u64::from_be_bytes(first) >> 3)
+        }
+    }
+}
+
+/// Puts these rows in the place of all that a day had.
+///
+/// # Errors
+/// The database refused.
+pub async fn replace_day(
+    db: &mut Conn,
+    day: NaiveDate,
+    hourly: &[StatsRow<DateTime<Utc>>],
+    daily: &[StatsRow<NaiveDate>],
+) -> Result<(), StoreError> {
+    let from = midnight(day);
+    let to = from + TimeDelta::days(1);
+    sqlx::query!("DELETE FROM workflow_stats_hourly WHERE hour >= ? AND hour < ?", from, to)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query!("DELETE FROM workflow_stats_daily WHERE day = ?", day)
+        .execute(&mut *db)
+        .await?;
+    add(db, "workflow_stats_hourly (hour", hourly).await?;
+    add(db, "workflow_stats_daily (day", daily).await
+}
+
+async fn add<T>(db: &mut Conn, head: &str, rows: &[StatsRow<T>]) -> Result<(), StoreError>
+where
+    T: Copy + Send + Sync + for<'q> sqlx::Encode<'q, MySql> + sqlx::Type<MySql> + 'static,
+{
+    for group in rows.chunks(ROWS) {
+        let mut statement = QueryBuilder::<MySql>::new("INSERT INTO ");
+        statement.push(head).push(
+            ", workflow_id, views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings, collection_adds) ",
+        );
+        statement.push_values(group, |mut values, row| {
+            let counts = row.counts;
+            values
+                .push_bind(row.span)
+                .push_bind(row.workflow_id)
+                .push_bind(counts.views)
+                .push_bind(counts.unique_viewers)
+                .push_bind(counts.downloads)
+                .push_bind(counts.unique_downloaders)
+                .push_bind(counts.likes)
+                .push_bind(counts.comments)
+                .push_bind(counts.ratings)
+                .push_bind(counts.collection_adds);
+        });
+        statement.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Every day from the first to the last.
+pub fn days(first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    first.iter_days().take_while(move |day| *day <= last)
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
