@@ -145,8 +145,10 @@ fn with_literals(query: &str) -> String {
             "20"
         } else if last == "INTERVAL" {
             "1"
-        } else if column.ends_with("_at") || column.ends_with("last_seen") {
+        } else if column.ends_with("_at") || column.ends_with("last_seen") || column == "hour" {
             "'2026-06-01 00:00:00'"
+        } else if column == "day" {
+            "'2026-06-01'"
         } else if column.ends_with("hash") {
             "UNHEX(SHA2('x', 256))"
         } else {
