@@ -10,6 +10,7 @@ mod parse_command;
 mod problems;
 mod program;
 mod rights;
+mod rollup_command;
 mod up;
 mod uploads;
 mod visibility;
