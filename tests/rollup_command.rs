@@ -12,7 +12,9 @@ async fn roll_up(folder: &Path, db: &TestDb, from: &str, to: &str) -> Output {
     command
         .args(["rollup", "--from", from, "--to", to])
         .env("COOKBOOK_DATABASE__URL", db.url());
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    tokio::task::spawn_blocking(move || command.output().expect("run the command"))
+        .await
+        .expect("wait for the command")
 }
 
 #[tokio::test]
