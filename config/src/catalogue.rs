@@ -228,6 +228,13 @@ mod tests {
             None,
             "editions are not carried over"
         );
+        assert_eq!(device("Cabinet").and_then(|d| d.edition(10)), Some(Edition::Suite));
+        assert_eq!(
+            device("Corpus").and_then(|d| d.edition(12)),
+            None,
+            "a section without a note claims nothing"
+        );
+        assert_eq!(device("Delay").and_then(|d| d.first_live), Some(LiveVersion::new(10, 1)));
         assert!(device("Wavetable").is_none(), "a display name is no element");
         assert_eq!(
             plugin(PluginFormat::Vst2, "1315522357").map(|p| p.name.as_str()),
