@@ -41,9 +41,10 @@ CREATE TABLE IF NOT EXISTS rollup_days (
 
 -- The moments at which something happened, or no longer happened, since they were last rolled up. Only ever appended to by triggers,
 -- in the transaction that writes the event: no two writers wait for each other here, and no event is seen without its mark. A
--- partition that is dropped marks nothing.
+-- partition that is dropped marks nothing. No AUTO_INCREMENT: on MariaDB the triggers below that INSERT … SELECT would hold its lock
+-- until their statement ends, and a user's long deletion all events with it (see the traps in README.md).
 CREATE TABLE IF NOT EXISTS rollup_dirty (
-  id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
+  id BIGINT UNSIGNED NOT NULL DEFAULT (UUID_SHORT()) PRIMARY KEY,
   at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 
@@ -83,8 +84,12 @@ BEGIN
           AND OLD.ip_address <=> NEW.ip_address
           AND OLD.session_id <=> NEW.session_id
           AND OLD.counted <=> NEW.counted) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 
@@ -113,8 +118,12 @@ BEGIN
           AND OLD.user_id <=> NEW.user_id
           AND OLD.ip_address <=> NEW.ip_address
           AND OLD.counted <=> NEW.counted) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 
@@ -141,8 +150,12 @@ CREATE TRIGGER mark_workflow_likes_update AFTER UPDATE ON workflow_likes FOR EAC
 BEGIN
   IF NOT (OLD.created_at <=> NEW.created_at AND OLD.workflow_id <=> NEW.workflow_id
           AND OLD.user_id <=> NEW.user_id) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 
@@ -172,8 +185,12 @@ CREATE TRIGGER mark_workflow_comments_update AFTER UPDATE ON workflow_comments F
 BEGIN
   IF NOT (OLD.created_at <=> NEW.created_at AND OLD.workflow_id <=> NEW.workflow_id
           AND OLD.user_id <=> NEW.user_id) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 
@@ -200,8 +217,12 @@ CREATE TRIGGER mark_workflow_ratings_update AFTER UPDATE ON workflow_ratings FOR
 BEGIN
   IF NOT (OLD.created_at <=> NEW.created_at AND OLD.workflow_id <=> NEW.workflow_id
           AND OLD.user_id <=> NEW.user_id) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 
@@ -228,8 +249,12 @@ CREATE TRIGGER mark_collection_workflows_update AFTER UPDATE ON collection_workf
 BEGIN
   IF NOT (OLD.created_at <=> NEW.created_at AND OLD.workflow_id <=> NEW.workflow_id
           AND OLD.collection_id <=> NEW.collection_id) THEN
-    INSERT INTO rollup_dirty (at)
-      SELECT moment.at FROM (SELECT OLD.created_at AS at UNION SELECT NEW.created_at) AS moment WHERE moment.at IS NOT NULL;
+    IF OLD.created_at IS NOT NULL THEN
+      INSERT INTO rollup_dirty (at) VALUES (OLD.created_at);
+    END IF;
+    IF NEW.created_at IS NOT NULL AND NOT (NEW.created_at <=> OLD.created_at) THEN
+      INSERT INTO rollup_dirty (at) VALUES (NEW.created_at);
+    END IF;
   END IF;
 END;
 

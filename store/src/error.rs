@@ -6,6 +6,9 @@ use crate::files::FilesError;
 const ER_LOCK_DEADLOCK: u16 = 1213;
 /// MySQL and MariaDB: a lock was not had in time.
 const ER_LOCK_WAIT_TIMEOUT: u16 = 1205;
+/// MariaDB: the lock that was lost, to a deadlock or in time, is that of a table's next id; the transaction is rolled back as with 1213. Also said
+/// where a table has run out of ids; then the attempts run out too.
+const ER_AUTOINC_READ_FAILED: u16 = 1467;
 
 /// An operation on the database, the file store or Redis failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,12 @@ impl StoreError {
         };
         error
             .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-            .is_some_and(|error| matches!(error.number(), ER_LOCK_DEADLOCK | ER_LOCK_WAIT_TIMEOUT))
+            .is_some_and(|error| {
+                matches!(
+                    error.number(),
+                    ER_LOCK_DEADLOCK | ER_LOCK_WAIT_TIMEOUT | ER_AUTOINC_READ_FAILED
+                )
+            })
     }
 
     /// Whether the database or the file store could not be reached at all, as opposed to having refused.

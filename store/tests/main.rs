@@ -13,6 +13,7 @@ mod files;
 mod index_log_triggers;
 mod interrupted;
 mod keys_and_tempo;
+mod lock_conflicts;
 mod migrating;
 mod mixed_writers;
 mod partitions;

@@ -118,7 +118,8 @@ async fn bare_likes_and_unlikes_of_one_rack_leave_true_counts() {
         [like, unlike].into_iter().cycle().take(61).collect()
     })
     .await;
-    assert!(errors.iter().all(|error| error.contains("Deadlock")), "{errors:?}");
+    let is_lost_lock = |error: &String| ["1213 (", "1467 ("].iter().any(|number| error.contains(number));
+    assert!(errors.iter().all(is_lost_lock), "{errors:?}");
     eprintln!("{} of 488 statements lost a deadlock", errors.len());
     count_repair::apply(db.pool()).await.unwrap();
     assert_counts_are_true(&db).await;
@@ -195,9 +196,10 @@ fn operation(random: &mut StdRng, users: u64, workflows: u64) -> String {
     }
 }
 
-/// What a statement may meet: a like that is there already (1062), what it refers to gone (1452), among other writers a lost lock (1205, 1213).
+/// What a statement may meet: a like that is there already (1062), what it refers to gone (1452), among other writers a lost lock (1205, 1213;
+/// 1467 on MariaDB where it was that of a table's next id).
 /// MySQL 9.7 also fails at some cascades among comments (6575, see `migrations/README.md`). All leave nothing behind.
-const EXPECTED_ERRORS: [u16; 5] = [1062, 1205, 1213, 1452, 6575];
+const EXPECTED_ERRORS: [u16; 6] = [1062, 1205, 1213, 1452, 1467, 6575];
 
 async fn work(pool: Db, seed: u64, statements: u32, lost: Arc<AtomicU32>) {
     let mut random = StdRng::seed_from_u64(seed);
