@@ -12,5 +12,5 @@ pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
     DEFAULTS, DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings,
-    ParserSettings, RedisSettings, ScheduleSettings, Secret, Settings, SettingsError, SimilarSettings,
+    ParserSettings, RedisSettings, ScheduleSettings, SearchSettings, Secret, Settings, SettingsError, SimilarSettings,
 };

@@ -207,6 +207,17 @@ sections! {
         /// Weight of the tempo.
         tempo: f64,
     }
+    /// `[search]`
+    SearchSettings {
+        /// Time that one search may take, in milliseconds.
+        budget_ms: u64,
+        /// Wait for a core, in milliseconds.
+        queue_ms: u64,
+        /// Searches that may wait for one core.
+        queue_per_core: usize,
+        /// Longest wait for a position in the log of changes, in milliseconds.
+        wait_for_ms: u64,
+    }
     /// `[index]`
     IndexSettings {
         /// Folder of the index; empty for one under `data.dir`.
@@ -261,10 +272,29 @@ sections! {
         jobs: JobsSettings,
         /// The search index.
         index: IndexSettings,
+        /// Limits of searching.
+        search: SearchSettings,
         /// What makes racks alike.
         similar: SimilarSettings,
         /// The timetable.
         schedule: ScheduleSettings,
+    }
+}
+
+impl SearchSettings {
+    /// Time that one search may take.
+    pub fn budget(&self) -> Duration {
+        Duration::from_millis(self.budget_ms)
+    }
+
+    /// Wait for a core.
+    pub fn queue(&self) -> Duration {
+        Duration::from_millis(self.queue_ms)
+    }
+
+    /// Longest wait for a position.
+    pub fn wait_for(&self) -> Duration {
+        Duration::from_millis(self.wait_for_ms)
     }
 }
 

@@ -1,48 +1,85 @@
-//! Hits, exact total and the counts of every facet in one pass over the matching documents ("drill sideways").
+//! Hits, exact totals and the counts of every facet in one pass over the matching documents ("drill sideways"), for one question or for
+//! all questions of one page at once.
 //!
-//! A request selects values in some facets, any of them within one facet and all facets together. A value's count answers "how many
-//! hits would there be, had I chosen among this facet's values this one": the facet's own selection must not narrow it, the others'
-//! must. So a document that passes all selections is a hit and counts in every facet; one that fails exactly one selection counts in
-//! that facet alone; one that fails two is nothing. Everything is decided on the segment's columns; strings are met at the very end.
+//! A value's count answers "how many hits would there be, had I chosen among this control's values this one": what was chosen with the
+//! control itself must not narrow its counts, all else must. So for each document one mask is computed that has a bit for each group of
+//! conditions that the document passes; each question has a mask of those it needs. A document with all of them is a hit and counts
+//! everywhere; one that lacks only bits of one control counts for that control alone. Everything is decided on numbers in memory;
+//! strings are met at the very end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
-use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
+use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader, TantivyError};
 
 use crate::columns::SegmentColumns;
 use crate::counters::CountersView;
 use crate::facet::Facet;
-use crate::request::{BpmRange, Cursor, Sort};
-use crate::response::BpmFacet;
-use crate::schema::facet_field;
+use crate::filter::{Control, Number, TempoNear};
+use crate::predicate::{Check, NumberColumn, Predicate};
+use crate::request::Sort;
+use crate::response::NumberCounts;
+use crate::spread::Spread;
 use crate::values::ValueId;
 
-/// Steps of tempo that are counted; the last one takes everything faster.
-const BPM_STEPS: usize = 100;
+/// Most different predicates of one pass: bits of a mask.
+pub(crate) const MAX_PREDICATES: usize = 64;
 
-/// One request, ready to be collected.
-pub(crate) struct DrillSideways {
+/// Documents between two looks at the clock: some tens of microseconds.
+const LOOK_EVERY: u32 = 4096;
+
+/// Bit of a sort key that is set where a tempo is near as it is, neither halved nor doubled.
+const DIRECT_TEMPO: u128 = 1 << 127;
+
+/// One pass, ready to be made.
+pub(crate) struct Pass {
     pub(crate) columns: Vec<Arc<SegmentColumns>>,
     pub(crate) counters: CountersView,
-    /// Selections by facet: numbers of the values wanted. An unknown value has no number and matches nothing.
-    pub(crate) selections: Vec<(Facet, Vec<ValueId>)>,
-    pub(crate) bpm: Option<BpmRange>,
-    /// Facets to be counted.
-    pub(crate) facets: Vec<Facet>,
-    pub(crate) sort: Sort,
-    /// Whether scores order the hits: relevance, and there is a text.
+    /// Different predicates of all questions, at most [`MAX_PREDICATES`].
+    pub(crate) predicates: Vec<Predicate>,
+    pub(crate) questions: Vec<Question>,
+    /// Whether scores order the hits of some question: relevance, and there is a text.
     pub(crate) scored: bool,
-    pub(crate) limit: usize,
-    pub(crate) after: Option<Cursor>,
     /// Seconds since 1970; what is to be visible later is left out.
     pub(crate) now: i64,
+    pub(crate) deadline: Option<Instant>,
+    /// Set once the deadline has passed: what was found is incomplete.
+    pub(crate) expired: Arc<AtomicBool>,
 }
 
-/// What one pass finds.
+/// One question of a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// Predicates that a hit passes, as bits.
+    pub(crate) needs: u64,
+    /// Those that were set with each control.
+    pub(crate) controls: Vec<(Control, u64)>,
+    /// Facets to be counted.
+    pub(crate) facets: Vec<Facet>,
+    /// Numbers whose spread is to be counted.
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) order: Order,
+    pub(crate) limit: usize,
+    /// Key and id of the last hit of the page before.
+    pub(crate) after: Option<(u128, u64)>,
+}
+
+/// What orders hits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    pub(crate) sort: Sort,
+    pub(crate) seed: u64,
+    pub(crate) tempo: Option<TempoNear>,
+    /// Whether relevance means scores; it means the newest where there is no text.
+    pub(crate) scored: bool,
+}
+
+/// What one pass finds for one question.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) total: u64,
@@ -50,15 +87,15 @@ pub(crate) struct Found {
     pub(crate) top: Vec<Ranked>,
     /// Whether there are more after them.
     pub(crate) more: bool,
-    /// Counts by facet as asked for, and by number of the value; those that are not 0.
-    pub(crate) counts: Vec<Vec<(ValueId, u64)>>,
-    pub(crate) bpm: BpmFacet,
+    /// Counts by facet as asked for, and by number of the value.
+    pub(crate) counts: Vec<Vec<u32>>,
+    pub(crate) numbers: Vec<NumberCounts>,
 }
 
 /// A hit in its place: higher keys first, then higher ids.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ranked {
-    pub(crate) key: u64,
+    pub(crate) key: u128,
     pub(crate) id: u64,
     pub(crate) score: Score,
     pub(crate) address: DocAddress,
@@ -78,61 +115,32 @@ impl Ord for Ranked {
     }
 }
 
-impl Collector for DrillSideways {
-    type Fruit = Found;
+impl Collector for Pass {
+    type Fruit = Vec<Found>;
     type Child = SegmentPass;
 
     fn for_segment(&self, ordinal: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<SegmentPass> {
-        let columns = self.columns[ordinal as usize].clone();
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.expired.store(true, Ordering::Relaxed);
+            return Err(TantivyError::InternalError("the search took longer than allowed".to_owned()));
+        }
         let fast = reader.fast_fields();
-        let ordinals = |facet: Facet| -> tantivy::Result<Option<Column<u64>>> {
-            Ok(fast.str(facet_field(facet))?.map(|column| column.ords().clone()))
-        };
-        let bpm = fast.f64("bpm")?;
-        let mut selections = Vec::new();
-        for (facet, wanted) in &self.selections {
-            let numbers = &columns.values[facet.number()];
-            selections.push(Selection::Values {
-                counted: self.facets.iter().position(|counted| counted == facet),
-                wanted: numbers.iter().map(|number| wanted.contains(number)).collect(),
-                ordinals: ordinals(*facet)?,
-            });
-        }
-        if let Some(range) = self.bpm {
-            selections.push(Selection::Bpm(range));
-        }
-        let mut counts = Vec::new();
-        for facet in &self.facets {
-            counts.push(FacetPass {
-                counts: vec![0; columns.values[facet.number()].len()],
-                facet: *facet,
-                ordinals: ordinals(*facet)?,
-            });
-        }
+        let visible_from = fast.i64("visible_from")?;
+        let checks = self.predicates.iter().map(|predicate| Check::of(predicate, reader));
+        let tallies = self.questions.iter().map(|question| Tally::of(question, reader));
         Ok(SegmentPass {
             ordinal,
-            key: match self.sort {
-                Sort::Relevance if self.scored => Key::Score,
-                Sort::Relevance | Sort::Newest => Key::ListedAt(fast.i64("listed_at")?),
-                Sort::Downloads => Key::Downloads,
-                Sort::Likes => Key::Likes,
-                Sort::Rating => Key::Rating,
-                Sort::Bpm => Key::Bpm,
-            },
             ids: fast.u64("id")?,
-            visible_from: fast.i64("visible_from")?,
-            bpm,
+            // Most segments hold nothing that waits for its time.
+            visible_from: Some(visible_from).filter(|column| column.max_value() > self.now),
             counters: self.counters.clone(),
-            columns,
-            selections,
-            counts,
-            bpm_counts: BpmPass::default(),
-            limit: self.limit,
-            after: self.after.map(|cursor| (cursor.key, cursor.id)),
+            columns: self.columns[ordinal as usize].clone(),
+            checks: checks.collect::<tantivy::Result<_>>()?,
+            tallies: tallies.collect::<tantivy::Result<_>>()?,
             now: self.now,
-            total: 0,
-            eligible: 0,
-            top: BinaryHeap::with_capacity(self.limit + 1),
+            deadline: self.deadline,
+            expired: self.expired.clone(),
+            until_look: LOOK_EVERY,
         })
     }
 
@@ -140,132 +148,67 @@ impl Collector for DrillSideways {
         self.scored
     }
 
-    fn merge_fruits(&self, segments: Vec<SegmentFound>) -> tantivy::Result<Found> {
-        let mut found = Found::default();
-        let mut eligible = 0;
-        let mut sums: Vec<Vec<u64>> = vec![Vec::new(); self.facets.len()];
-        let mut bpm = BpmPass::default();
+    fn merge_fruits(&self, segments: Vec<Vec<SegmentFound>>) -> tantivy::Result<Vec<Found>> {
+        let mut merged: Vec<Merged> = self.questions.iter().map(Merged::of).collect();
         for segment in segments {
-            found.total += segment.total;
-            eligible += segment.eligible;
-            found.top.extend(segment.top);
-            bpm.add(&segment.bpm);
-            for (sums, counts) in sums.iter_mut().zip(segment.counts) {
-                for (value, count) in counts {
-                    let value = value as usize;
-                    if value >= sums.len() {
-                        sums.resize(value + 1, 0);
-                    }
-                    sums[value] += u64::from(count);
-                }
+            for (merged, found) in merged.iter_mut().zip(segment) {
+                merged.add(found);
             }
         }
-        found.top.sort_unstable_by_key(|hit| Reverse(*hit));
-        found.top.truncate(self.limit);
-        found.more = eligible > found.top.len() as u64;
-        found.counts = sums
+        Ok(merged
             .into_iter()
-            .map(|sums| (0..).zip(sums).filter(|(_, count)| *count > 0).collect())
-            .collect();
-        found.bpm = bpm.into_facet();
-        Ok(found)
+            .zip(&self.questions)
+            .map(|(merged, question)| merged.found(question))
+            .collect())
     }
 }
 
-/// One selection, on one segment.
-enum Selection {
-    Values {
-        /// Which of the counted facets it selects in, if that one is counted.
-        counted: Option<usize>,
-        /// By ordinal.
-        wanted: Vec<bool>,
-        ordinals: Option<Column<u64>>,
-    },
-    Bpm(BpmRange),
+/// What the segments so far have found for one question.
+struct Merged {
+    total: u64,
+    eligible: u64,
+    top: Vec<Ranked>,
+    counts: Vec<Vec<u32>>,
+    spreads: Vec<Spread>,
 }
 
-impl Selection {
-    fn passes(&self, doc: DocId, bpm: Option<f64>) -> bool {
-        match self {
-            Selection::Values { wanted, ordinals, .. } => ordinals
-                .as_ref()
-                .is_some_and(|ordinals| ordinals.values_for_doc(doc).any(|ordinal| wanted[ordinal as usize])),
-            Selection::Bpm(range) => bpm.is_some_and(|bpm| range.contains(bpm)),
+impl Merged {
+    fn of(question: &Question) -> Self {
+        Self {
+            total: 0,
+            eligible: 0,
+            top: Vec::new(),
+            counts: vec![Vec::new(); question.facets.len()],
+            spreads: question.numbers.iter().map(|number| Spread::of(*number)).collect(),
         }
     }
-}
 
-/// What orders hits.
-enum Key {
-    Score,
-    ListedAt(Column<i64>),
-    Downloads,
-    Likes,
-    Rating,
-    Bpm,
-}
-
-/// Counts of one facet in one segment.
-struct FacetPass {
-    facet: Facet,
-    ordinals: Option<Column<u64>>,
-    /// By ordinal.
-    counts: Vec<u32>,
-}
-
-impl FacetPass {
-    fn count(&mut self, doc: DocId) {
-        if let Some(ordinals) = &self.ordinals {
-            for ordinal in ordinals.values_for_doc(doc) {
-                self.counts[ordinal as usize] += 1;
+    fn add(&mut self, found: SegmentFound) {
+        self.total += found.total;
+        self.eligible += found.eligible;
+        self.top.extend(found.top);
+        for (sums, counts) in self.counts.iter_mut().zip(found.counts) {
+            if counts.len() > sums.len() {
+                sums.resize(counts.len(), 0);
+            }
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
             }
         }
-    }
-}
-
-/// Counts of tempos.
-#[derive(Clone)]
-struct BpmPass {
-    min: f64,
-    max: f64,
-    steps: [u64; BPM_STEPS],
-}
-
-impl Default for BpmPass {
-    fn default() -> Self {
-        Self {
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            steps: [0; BPM_STEPS],
-        }
-    }
-}
-
-impl BpmPass {
-    fn count(&mut self, bpm: f64) {
-        self.min = self.min.min(bpm);
-        self.max = self.max.max(bpm);
-        let step = (bpm / f64::from(BpmFacet::STEP)) as usize;
-        self.steps[step.min(BPM_STEPS - 1)] += 1;
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        for (sum, count) in self.steps.iter_mut().zip(other.steps) {
-            *sum += count;
+        for (sum, spread) in self.spreads.iter_mut().zip(&found.spreads) {
+            sum.add(spread);
         }
     }
 
-    fn into_facet(self) -> BpmFacet {
-        BpmFacet {
-            min: self.min.is_finite().then_some(self.min),
-            max: self.max.is_finite().then_some(self.max),
-            steps: (0..)
-                .step_by(BpmFacet::STEP as usize)
-                .zip(self.steps)
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+    fn found(mut self, question: &Question) -> Found {
+        self.top.sort_unstable_by_key(|hit| Reverse(*hit));
+        self.top.truncate(question.limit);
+        Found {
+            total: self.total,
+            more: self.eligible > self.top.len() as u64,
+            top: self.top,
+            counts: self.counts,
+            numbers: self.spreads.into_iter().map(Spread::into_counts).collect(),
         }
     }
 }
@@ -273,91 +216,211 @@ impl BpmPass {
 /// The pass over one segment.
 pub(crate) struct SegmentPass {
     ordinal: SegmentOrdinal,
-    key: Key,
     ids: Column<u64>,
-    visible_from: Column<i64>,
-    bpm: Column<f64>,
+    visible_from: Option<Column<i64>>,
     counters: CountersView,
     columns: Arc<SegmentColumns>,
-    selections: Vec<Selection>,
-    counts: Vec<FacetPass>,
-    bpm_counts: BpmPass,
-    limit: usize,
-    after: Option<(u64, u64)>,
+    checks: Vec<Check>,
+    tallies: Vec<Tally>,
     now: i64,
+    deadline: Option<Instant>,
+    expired: Arc<AtomicBool>,
+    until_look: u32,
+}
+
+/// What the pass over one segment found for one question.
+pub(crate) struct SegmentFound {
+    total: u64,
+    eligible: u64,
+    top: Vec<Ranked>,
+    counts: Vec<Vec<u32>>,
+    spreads: Vec<Spread>,
+}
+
+impl SegmentCollector for SegmentPass {
+    type Fruit = Vec<SegmentFound>;
+
+    fn collect(&mut self, doc: DocId, score: Score) {
+        if self.is_expired() {
+            return;
+        }
+        if let Some(visible_from) = &self.visible_from
+            && visible_from.first(doc).is_some_and(|from| from > self.now)
+        {
+            return;
+        }
+        let mut passed = 0_u64;
+        for (bit, check) in self.checks.iter().enumerate() {
+            passed |= u64::from(check.passes(doc, &self.columns, &self.counters)) << bit;
+        }
+        let at = Place {
+            ordinal: self.ordinal,
+            doc,
+            score,
+            columns: &self.columns,
+            counters: &self.counters,
+            ids: &self.ids,
+        };
+        for tally in &mut self.tallies {
+            let missing = tally.needs & !passed;
+            if missing == 0 {
+                tally.hit(&at);
+            } else {
+                tally.sideways(missing, &at);
+            }
+        }
+    }
+
+    fn harvest(self) -> Vec<SegmentFound> {
+        self.tallies.into_iter().map(Tally::into_found).collect()
+    }
+}
+
+impl SegmentPass {
+    /// Looks at the clock now and then. Tantivy cannot be told to stop within a segment, but what is left to do costs little.
+    fn is_expired(&mut self) -> bool {
+        let Some(deadline) = self.deadline else {
+            return false;
+        };
+        if self.until_look > 0 {
+            self.until_look -= 1;
+            return false;
+        }
+        if Instant::now() >= deadline {
+            self.expired.store(true, Ordering::Relaxed);
+            return true;
+        }
+        self.until_look = LOOK_EVERY;
+        false
+    }
+}
+
+/// A document that a pass is at.
+struct Place<'a> {
+    ordinal: SegmentOrdinal,
+    doc: DocId,
+    score: Score,
+    columns: &'a SegmentColumns,
+    counters: &'a CountersView,
+    ids: &'a Column<u64>,
+}
+
+/// What one question counts in one segment.
+struct Tally {
+    needs: u64,
+    facets: Vec<FacetTally>,
+    spreads: Vec<(NumberColumn, Spread)>,
+    /// Bits of the predicates that were set with one control, and which facets and numbers that shows.
+    controls: Vec<(u64, Vec<usize>, Vec<usize>)>,
+    order: Order,
+    limit: usize,
+    after: Option<(u128, u64)>,
     total: u64,
     /// Hits after the cursor.
     eligible: u64,
     top: BinaryHeap<Reverse<Ranked>>,
 }
 
-/// What the pass over one segment found.
-pub(crate) struct SegmentFound {
-    total: u64,
-    eligible: u64,
-    top: Vec<Ranked>,
-    counts: Vec<Vec<(ValueId, u32)>>,
-    bpm: BpmPass,
+/// Counts of one facet's values in one segment.
+struct FacetTally {
+    facet: usize,
+    /// By number of the value.
+    counts: Vec<u32>,
 }
 
-impl SegmentCollector for SegmentPass {
-    type Fruit = SegmentFound;
-
-    fn collect(&mut self, doc: DocId, score: Score) {
-        if self.visible_from.first(doc).is_some_and(|from| from > self.now) {
-            return;
-        }
-        let bpm = self.bpm.first(doc);
-        let mut failed = self.selections.iter().filter(|selection| !selection.passes(doc, bpm));
-        match (failed.next(), failed.next()) {
-            (None, _) => self.hit(doc, score, bpm),
-            (Some(Selection::Values { counted, .. }), None) => {
-                if let Some(at) = *counted {
-                    self.counts[at].count(doc);
-                }
-            }
-            (Some(Selection::Bpm(_)), None) => {
-                if let Some(bpm) = bpm {
-                    self.bpm_counts.count(bpm);
-                }
-            }
-            (Some(_), Some(_)) => {}
+impl FacetTally {
+    #[inline]
+    fn count(&mut self, doc: DocId, columns: &SegmentColumns) {
+        for value in columns.values[self.facet].of(doc) {
+            self.count_value(*value);
         }
     }
 
-    fn harvest(self) -> SegmentFound {
-        let columns = &self.columns;
-        SegmentFound {
-            total: self.total,
-            eligible: self.eligible,
-            top: self.top.into_iter().map(|Reverse(hit)| hit).collect(),
-            counts: self
-                .counts
+    #[inline]
+    fn count_value(&mut self, value: ValueId) {
+        let value = value as usize;
+        if value >= self.counts.len() {
+            self.counts.resize((value + 1).next_power_of_two(), 0);
+        }
+        self.counts[value] += 1;
+    }
+}
+
+impl Tally {
+    fn of(question: &Question, reader: &SegmentReader) -> tantivy::Result<Self> {
+        let mut spreads = Vec::new();
+        for number in &question.numbers {
+            spreads.push((NumberColumn::of(*number, reader)?, Spread::of(*number)));
+        }
+        let positions_of = |control: Control| {
+            let facets = question.facets.iter().enumerate();
+            let numbers = question.numbers.iter().enumerate();
+            let shown = facets.filter(|(_, facet)| Control::Facet(facet.family()) == control);
+            let spread = numbers.filter(|(_, number)| Control::Number(**number) == control);
+            (shown.map(|(at, _)| at).collect(), spread.map(|(at, _)| at).collect())
+        };
+        let controls = question.controls.iter().map(|(control, bits)| {
+            let (facets, numbers) = positions_of(*control);
+            (*bits, facets, numbers)
+        });
+        let counted = |(_, facets, numbers): &(u64, Vec<usize>, Vec<usize>)| !facets.is_empty() || !numbers.is_empty();
+        Ok(Self {
+            needs: question.needs,
+            facets: question
+                .facets
                 .iter()
-                .map(|pass| {
-                    let numbers = columns.values[pass.facet.number()].iter().copied();
-                    numbers
-                        .zip(pass.counts.iter().copied())
-                        .filter(|(_, count)| *count > 0)
-                        .collect()
+                .map(|facet| FacetTally {
+                    facet: facet.number(),
+                    counts: Vec::new(),
                 })
                 .collect(),
-            bpm: self.bpm_counts,
+            spreads,
+            controls: controls.filter(counted).collect(),
+            order: question.order,
+            limit: question.limit,
+            after: question.after,
+            total: 0,
+            eligible: 0,
+            top: BinaryHeap::with_capacity(question.limit.min(1024) + 1),
+        })
+    }
+
+    /// Counts a document that fails only what was set with one control, in what that control shows.
+    fn sideways(&mut self, missing: u64, at: &Place<'_>) {
+        for (bits, facets, numbers) in &self.controls {
+            if missing & !bits != 0 {
+                continue;
+            }
+            for facet in facets {
+                self.facets[*facet].count(at.doc, at.columns);
+            }
+            for number in numbers {
+                let (column, spread) = &mut self.spreads[*number];
+                spread.count(column.get(at.doc, at.columns, at.counters));
+            }
         }
     }
-}
 
-impl SegmentPass {
-    fn hit(&mut self, doc: DocId, score: Score, bpm: Option<f64>) {
+    fn hit(&mut self, at: &Place<'_>) {
         self.total += 1;
-        for facet in &mut self.counts {
-            facet.count(doc);
+        for facet in &mut self.facets {
+            facet.count(at.doc, at.columns);
         }
-        if let Some(bpm) = bpm {
-            self.bpm_counts.count(bpm);
+        for (column, spread) in &mut self.spreads {
+            spread.count(column.get(at.doc, at.columns, at.counters));
         }
-        let key = self.key(doc, score, bpm);
-        let id = self.ids.first(doc).unwrap_or(0);
+        if self.limit == 0 && self.after.is_none() {
+            self.eligible += 1;
+            return;
+        }
+        let key = self.order.key(at);
+        // Most documents lie behind the last one kept; only where keys are equal do ids decide.
+        let behind = self.top.len() >= self.limit && self.top.peek().is_none_or(|last| key < last.0.key);
+        if behind && self.after.is_none_or(|(after, _)| key < after) {
+            self.eligible += 1;
+            return;
+        }
+        let id = at.ids.first(at.doc).unwrap_or(0);
         if self.after.is_some_and(|after| (key, id) >= after) {
             return;
         }
@@ -365,8 +428,8 @@ impl SegmentPass {
         let hit = Ranked {
             key,
             id,
-            score,
-            address: DocAddress::new(self.ordinal, doc),
+            score: at.score,
+            address: DocAddress::new(at.ordinal, at.doc),
         };
         if self.top.len() < self.limit {
             self.top.push(Reverse(hit));
@@ -377,16 +440,49 @@ impl SegmentPass {
         }
     }
 
-    /// A number that is higher the further ahead the document belongs. Floats that are not negative order as their bits do.
-    fn key(&self, doc: DocId, score: Score, bpm: Option<f64>) -> u64 {
-        let counts = || self.counters.get(self.columns.slots[doc as usize]);
-        match &self.key {
-            Key::Score => u64::from(score.max(0.0).to_bits()),
-            Key::ListedAt(column) => column.first(doc).unwrap_or(i64::MIN).cast_unsigned() ^ (1 << 63),
-            Key::Downloads => u64::from(counts().downloads),
-            Key::Likes => u64::from(counts().likes),
-            Key::Rating => u64::from(counts().rating_score(self.counters.overall_mean).max(0.0).to_bits()),
-            Key::Bpm => bpm.map_or(0, |bpm| u64::MAX - bpm.max(0.0).to_bits()),
+    fn into_found(self) -> SegmentFound {
+        SegmentFound {
+            total: self.total,
+            eligible: self.eligible,
+            top: self.top.into_iter().map(|Reverse(hit)| hit).collect(),
+            counts: self.facets.into_iter().map(|tally| tally.counts).collect(),
+            spreads: self.spreads.into_iter().map(|(_, spread)| spread).collect(),
         }
     }
+}
+
+impl Order {
+    /// A number that is higher the further ahead the document belongs. Floats that are not negative order as their bits do.
+    fn key(&self, at: &Place<'_>) -> u128 {
+        let counts = || at.counters.get(at.columns.slots[at.doc as usize]);
+        let bpm = || at.columns.bpm(at.doc);
+        let ascending = |number: f64| u64::MAX - number.max(0.0).to_bits();
+        let key = match self.sort {
+            Sort::Relevance if self.scored => u64::from(at.score.max(0.0).to_bits()),
+            Sort::Relevance | Sort::Newest => at.columns.listed_at[at.doc as usize].cast_unsigned() ^ (1 << 63),
+            Sort::Downloads => u64::from(counts().downloads),
+            Sort::Likes => u64::from(counts().likes),
+            Sort::Rating => u64::from(counts().rating_score(at.counters.overall_mean).max(0.0).to_bits()),
+            Sort::Bpm => bpm().map_or(0, ascending),
+            Sort::BpmDistance => match (bpm(), &self.tempo) {
+                (Some(bpm), Some(near)) => ascending(near.distance(bpm)),
+                _ => 0,
+            },
+            Sort::Random => mixed(at.ids.first(at.doc).unwrap_or(0) ^ self.seed),
+        };
+        let is_direct = match &self.tempo {
+            Some(near) if near.half_and_double => bpm().is_some_and(|bpm| near.is_direct(bpm)),
+            _ => false,
+        };
+        u128::from(key) | if is_direct { DIRECT_TEMPO } else { 0 }
+    }
+}
+
+/// A number that looks random and is always the same for the same one, and another one for every other: the finaliser of SplitMix64
+/// (Steele, Lea and Flood 2014).
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

@@ -1,41 +1,118 @@
-//! What is kept in memory for each segment beside its own files: numbers of facet values by the segment's ordinals, and slots of
-//! counters by document. Segments never change, so this is made once for each; deletions do not matter to it.
+//! What is kept in memory for each segment beside its own files: the facet values of its documents by their numbers, its tempos and
+//! times, and the slots of its counters. Segments never change, so this is made once for each; deletions do not matter to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tantivy::columnar::Cardinality;
 use tantivy::index::SegmentId;
-use tantivy::{Searcher, SegmentReader};
+use tantivy::{DocId, Searcher, SegmentReader};
 
 use crate::counters::{Counters, Slot};
 use crate::facet::Facet;
 use crate::schema::facet_field;
 use crate::values::{FacetValues, ValueId};
 
+/// Number of no value, for documents that have none where others have one.
+const NONE: ValueId = ValueId::MAX;
+
 /// In-memory companions of one segment.
 pub(crate) struct SegmentColumns {
-    /// By facet and term ordinal.
-    pub(crate) values: [Vec<ValueId>; Facet::ALL.len()],
+    /// By number of the facet.
+    pub(crate) values: [FacetColumn; Facet::ALL.len()],
     /// By document.
     pub(crate) slots: Vec<Slot>,
+    /// By document: seconds since 1970 at which it was published, or made.
+    pub(crate) listed_at: Vec<i64>,
+    /// By document; not a number where there is none.
+    bpm: Vec<f64>,
+}
+
+/// Values that the documents of a segment have in one facet. Columns of tantivy hold the same by ordinals of the segment; read one by
+/// one for every match they cost several times as much as the match itself.
+#[derive(Default)]
+pub(crate) enum FacetColumn {
+    /// No document has any.
+    #[default]
+    Empty,
+    /// Each has one at most.
+    One(Vec<ValueId>),
+    /// Each has as many as it likes: those of document `n` are `values[starts[n]..starts[n + 1]]`.
+    Many {
+        /// By document, and one more.
+        starts: Vec<u32>,
+        /// Those of all documents.
+        values: Vec<ValueId>,
+    },
+}
+
+impl FacetColumn {
+    /// Values of a document, each once.
+    #[inline]
+    pub(crate) fn of(&self, doc: DocId) -> &[ValueId] {
+        let doc = doc as usize;
+        match self {
+            Self::Empty => &[],
+            Self::One(values) if values[doc] == NONE => &[],
+            Self::One(values) => &values[doc..=doc],
+            Self::Many { starts, values } => &values[starts[doc] as usize..starts[doc + 1] as usize],
+        }
+    }
+
+    fn build(reader: &SegmentReader, facet: Facet, values: &FacetValues) -> tantivy::Result<Self> {
+        let Some(column) = reader.fast_fields().str(facet_field(facet))? else {
+            return Ok(Self::Empty);
+        };
+        let mut numbers = Vec::with_capacity(column.num_terms());
+        let mut terms = column.dictionary().stream()?;
+        while terms.advance() {
+            numbers.push(values.number(&String::from_utf8_lossy(terms.key())));
+        }
+        let ordinals = column.ords();
+        let number = |ordinal: u64| numbers[ordinal as usize];
+        if ordinals.get_cardinality() != Cardinality::Multivalued {
+            let first = |doc| ordinals.first(doc).map_or(NONE, number);
+            return Ok(Self::One((0..reader.max_doc()).map(first).collect()));
+        }
+        let mut starts = Vec::with_capacity(reader.max_doc() as usize + 1);
+        let mut all: Vec<ValueId> = Vec::with_capacity(ordinals.values.num_vals() as usize);
+        for doc in 0..reader.max_doc() {
+            starts.push(all.len() as u32);
+            let from = all.len();
+            for value in ordinals.values_for_doc(doc).map(number) {
+                // Of two spellings of one value the document has the value once.
+                if !all[from..].contains(&value) {
+                    all.push(value);
+                }
+            }
+        }
+        starts.push(all.len() as u32);
+        Ok(Self::Many { starts, values: all })
+    }
 }
 
 impl SegmentColumns {
+    /// Tempo of a document.
+    #[inline]
+    pub(crate) fn bpm(&self, doc: DocId) -> Option<f64> {
+        let bpm = self.bpm[doc as usize];
+        (!bpm.is_nan()).then_some(bpm)
+    }
+
     fn build(reader: &SegmentReader, values: &[FacetValues; Facet::ALL.len()], counters: &Counters) -> tantivy::Result<Self> {
-        let mut by_facet: [Vec<ValueId>; Facet::ALL.len()] = Default::default();
+        let mut by_facet: [FacetColumn; Facet::ALL.len()] = Default::default();
         for facet in Facet::ALL {
-            let Some(column) = reader.fast_fields().str(facet_field(facet))? else {
-                continue;
-            };
-            let numbers = &mut by_facet[facet.number()];
-            let mut terms = column.dictionary().stream()?;
-            while terms.advance() {
-                numbers.push(values[facet.number()].number(&String::from_utf8_lossy(terms.key())));
-            }
+            by_facet[facet.number()] = FacetColumn::build(reader, facet, &values[facet.number()])?;
         }
-        let ids = reader.fast_fields().u64("id")?;
-        let slots = counters.slots((0..reader.max_doc()).map(|doc| ids.first(doc).unwrap_or(0)));
-        Ok(Self { values: by_facet, slots })
+        let fast = reader.fast_fields();
+        let (ids, listed_at, bpm) = (fast.u64("id")?, fast.i64("listed_at")?, fast.f64("bpm")?);
+        let docs = 0..reader.max_doc();
+        Ok(Self {
+            values: by_facet,
+            slots: counters.slots(docs.clone().map(|doc| ids.first(doc).unwrap_or(0))),
+            listed_at: docs.clone().map(|doc| listed_at.first(doc).unwrap_or(0)).collect(),
+            bpm: docs.map(|doc| bpm.first(doc).unwrap_or(f64::NAN)).collect(),
+        })
     }
 }
 

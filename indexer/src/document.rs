@@ -7,10 +7,12 @@ use config::catalogue;
 use serde::Serialize;
 use serde_json::Value;
 use store::document::DocumentRow;
-use store::rack_summary::{DeviceSummary, RackSummary};
+use store::rack_summary::{DeviceOrigin, DeviceSummary, RackSummary};
 use tantivy::TantivyDocument;
 
-use crate::facet::Facet;
+use crate::facet::{Facet, LEVEL};
+use crate::filter::Flag;
+use crate::predicate::live_key;
 use crate::response::{Card, CardAuthor, Requirements};
 use crate::schema::Fields;
 use crate::values;
@@ -24,6 +26,10 @@ const MAX_NAMES: usize = 4096;
 /// Deepest JSON that is looked into for names. Writers of plain SQL put in what they like.
 const MAX_JSON_DEPTH: usize = 6;
 
+/// Values of [`Facet::Origin`].
+const NATIVE: &str = "native";
+const PLUGIN: &str = "plugin";
+
 /// All that the index keeps of one workflow.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
@@ -35,12 +41,31 @@ pub(crate) struct Entry {
     facets: [Vec<String>; Facet::ALL.len()],
     visible_from: i64,
     listed_at: i64,
+    flags: u64,
+    needs_live: Option<u64>,
+    device_count: Option<u64>,
+    chain_count: Option<u64>,
+    macro_count: Option<u64>,
 }
 
 impl Entry {
     /// Reads a row.
     pub(crate) fn from_row(row: DocumentRow) -> Self {
         let names = Names::of(&row);
+        let needs = Needs::of(&row.requirements);
+        let flags = [
+            (Flag::PreviewAudio, row.has_preview_audio),
+            (Flag::PreviewImage, row.has_preview_image),
+            (Flag::Featured, row.is_featured),
+            (Flag::Parsed, row.summary.is_some() && row.requirements.is_array()),
+            (Flag::NeedsMax, needs.max_for_live),
+        ];
+        let flags = flags.into_iter().filter(|(_, has)| *has).map(|(flag, _)| flag.bit()).sum();
+        let needs_live = row
+            .required_live_version
+            .as_deref()
+            .and_then(|version| version.parse().ok())
+            .map(live_key);
         let description = row.description.clone().unwrap_or_default();
         let published = row.published_at.map(|time| time.timestamp());
         let listed_at = published.or(row.created_at.map(|time| time.timestamp())).unwrap_or(0);
@@ -56,6 +81,14 @@ impl Entry {
             Facet::Kind => terms([&row.kind]),
             Facet::Difficulty => terms(row.difficulty.iter()),
             Facet::Author => terms([&row.author_username]),
+            Facet::Origin => terms(names.origins.iter()),
+            Facet::Vendor => terms(names.vendors.iter()),
+            Facet::Category => terms(names.categories.iter()),
+            Facet::CategoryDevice => terms(names.category_devices.iter()),
+            Facet::Edition => terms(row.required_edition.iter()),
+            Facet::Live => terms(row.required_live_version.iter()),
+            Facet::Form => terms(row.preset_form.iter()),
+            Facet::Needs => terms(needs.others.iter()),
         });
         let card = Card {
             id: row.id.0,
@@ -101,6 +134,11 @@ impl Entry {
             facets,
             visible_from: published.unwrap_or(0),
             listed_at,
+            flags,
+            needs_live,
+            device_count: names.device_count,
+            chain_count: names.chain_count,
+            macro_count: names.macro_count,
         }
     }
 
@@ -119,6 +157,18 @@ impl Entry {
         document.add_i64(fields.listed_at, self.listed_at);
         if let Some(bpm) = self.card.bpm {
             document.add_f64(fields.bpm, bpm);
+        }
+        document.add_u64(fields.flags, self.flags);
+        let numbers = [
+            (fields.needs_live, self.needs_live),
+            (fields.device_count, self.device_count),
+            (fields.chain_count, self.chain_count),
+            (fields.macro_count, self.macro_count),
+        ];
+        for (field, number) in numbers {
+            if let Some(number) = number {
+                document.add_u64(field, number);
+            }
         }
         document.add_bytes(fields.card, &serde_json::to_vec(&self.card)?);
         for (field, values) in fields.facets.iter().zip(&self.facets) {
@@ -156,6 +206,14 @@ struct Names {
     macros: Vec<String>,
     chains: Vec<String>,
     annotation: String,
+    origins: Vec<String>,
+    vendors: Vec<String>,
+    categories: Vec<String>,
+    /// Category and group of each device.
+    category_devices: Vec<String>,
+    device_count: Option<u64>,
+    chain_count: Option<u64>,
+    macro_count: Option<u64>,
 }
 
 impl Names {
@@ -164,8 +222,13 @@ impl Names {
             Some(summary) => Self::from_summary(summary),
             None => {
                 let devices = distinct(names_in(&row.devices_used, &["name", "display_name", "device", "title"]));
+                let known: Vec<&catalogue::Device> = devices.iter().filter_map(|name| device_of_name(name)).collect();
+                let categorised = known.iter().map(|device| (device.category.as_str(), device.facet()));
                 Self {
                     device_groups: distinct(devices.iter().map(|name| group_of_name(name).to_owned()).collect()),
+                    origins: known.first().map(|_| NATIVE.to_owned()).into_iter().collect(),
+                    categories: distinct(categorised.clone().map(|(category, _)| category.to_owned()).collect()),
+                    category_devices: category_devices(categorised),
                     devices,
                     macros: distinct(names_in(
                         &row.macro_controls,
@@ -185,6 +248,31 @@ impl Names {
             macros: distinct(summary.macro_names.clone()),
             chains: distinct(summary.chain_names.clone()),
             annotation: summary.annotation.clone(),
+            origins: distinct(
+                summary
+                    .devices
+                    .iter()
+                    .map(|device| match device.origin {
+                        DeviceOrigin::Native => NATIVE,
+                        DeviceOrigin::MaxForLive => "max_for_live",
+                        DeviceOrigin::Plugin => PLUGIN,
+                    })
+                    .chain(summary.plugins.first().map(|_| PLUGIN))
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            vendors: distinct(summary.plugins.iter().filter_map(|plugin| plugin.vendor.clone()).collect()),
+            categories: distinct(summary.devices.iter().map(|device| device.category.clone()).collect()),
+            category_devices: category_devices(
+                summary
+                    .devices
+                    .iter()
+                    .filter(|device| !device.category.is_empty())
+                    .map(|device| (device.category.as_str(), group_of(device))),
+            ),
+            device_count: Some(summary.device_count.into()),
+            chain_count: Some(summary.chains.into()),
+            macro_count: Some(summary.macros.into()),
         }
     }
 }
@@ -200,13 +288,57 @@ fn group_of(device: &DeviceSummary) -> &str {
 
 /// The name under which a device is grouped of which only a name is known, or maybe its element.
 fn group_of_name(name: &str) -> &str {
-    static GROUPS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    device_of_name(name).map_or(name, |device| device.facet())
+}
+
+/// One of Live's own devices by its name or element.
+fn device_of_name(name: &str) -> Option<&'static catalogue::Device> {
+    static DEVICES: LazyLock<HashMap<String, &'static catalogue::Device>> = LazyLock::new(|| {
         let devices = catalogue::devices().filter(|(_, device)| !device.max_for_live);
         devices
-            .flat_map(|(element, device)| [element, &device.name].map(|name| (values::key_of(name), device.facet())))
+            .flat_map(|(element, device)| [element, &device.name].map(|name| (values::key_of(name), device)))
             .collect()
     });
-    GROUPS.get(&values::key_of(name)).copied().unwrap_or(name)
+    DEVICES.get(&values::key_of(name)).copied()
+}
+
+/// Values of the lower level of the hierarchy of devices.
+fn category_devices<'a>(devices: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    distinct(
+        devices
+            .map(|(category, device)| format!("{category}{LEVEL}{device}"))
+            .collect(),
+    )
+}
+
+/// What a rack needs besides a version and an edition of Live.
+#[derive(Default)]
+struct Needs {
+    max_for_live: bool,
+    /// Values of [`Facet::Needs`].
+    others: Vec<String>,
+}
+
+impl Needs {
+    /// Reads what the parse wrote. What it is made of is in `ingest`, which this crate does not know.
+    fn of(requirements: &Value) -> Self {
+        let mut needs = Self::default();
+        for reason in requirements.as_array().into_iter().flatten() {
+            let text = |key: &str| reason.get(key).and_then(Value::as_str).unwrap_or_default();
+            match text("needs") {
+                "max_for_live" => needs.max_for_live = true,
+                "live_version" | "edition" => {}
+                // Plug-ins, packs, Max for Live devices, and whatever a later parser finds: unknown needs are needs.
+                other => needs.others.push(needs_value(other, text("value"))),
+            }
+        }
+        needs
+    }
+}
+
+/// A value of [`Facet::Needs`].
+pub(crate) fn needs_value(what: &str, name: &str) -> String {
+    format!("{what}:{}", name.trim())
 }
 
 /// Names in JSON of an unknown writer: strings, lists of them, objects with a name, or objects that map something to names.

@@ -8,12 +8,24 @@ pub enum SearchError {
     /// There is no index yet: it is being built.
     #[error("the index is being built")]
     NotReady,
-    /// A tempo range of no known form.
-    #[error("`{0}` is no range of tempo such as `120-130`, `120-`, `-130` or `120`")]
-    BadBpm(String),
+    /// A range of no known form.
+    #[error("`{0}` is no range such as `120-130`, `120-`, `-130` or `120`")]
+    BadRange(String),
     /// A cursor that no answer of this order contained.
     #[error("`{0}` is no cursor of this search")]
     BadCursor(String),
+    /// More conditions than are worked out.
+    #[error("there are more than {1} {0}")]
+    TooComplex(&'static str, usize),
+    /// The order needs a tempo to count from.
+    #[error("the order `bpm_distance` needs a tempo to count from")]
+    NoTempo,
+    /// The rack that hits are to mix with is not visible, or has neither key nor tempo.
+    #[error("the rack {0} has no key and no tempo that anything could mix with, or is not public")]
+    NothingToMix(u64),
+    /// It took longer than the request allows.
+    #[error("the search took longer than allowed")]
+    TimedOut,
     /// The index failed.
     #[error("index: {0}")]
     Index(#[from] tantivy::TantivyError),

@@ -12,7 +12,7 @@ pub enum Facet {
     Genre,
     /// Musical key.
     Key,
-    /// Native and Max for Live devices.
+    /// Native and Max for Live devices; old and new elements of one device are one value.
     Device,
     /// Third-party plug-ins.
     Plugin,
@@ -24,11 +24,30 @@ pub enum Facet {
     Difficulty,
     /// Handle of the author.
     Author,
+    /// Where its devices come from: `native`, `max_for_live` or `plugin`.
+    Origin,
+    /// Makers of its plug-ins.
+    Vendor,
+    /// What its devices do: `audio_effect`, `instrument` or `midi_effect`.
+    Category,
+    /// Category and device, such as `audio_effect > Reverb`: the level below [`Facet::Category`].
+    CategoryDevice,
+    /// Least edition of Live: `intro`, `standard`, `suite` or `unknown`.
+    Edition,
+    /// Least version of Live, such as `11.3`.
+    Live,
+    /// `rack` or `device`.
+    Form,
+    /// What else it needs to open: `plugin:Serum`, `pack:Drum Essentials`, `max_device:Granulator`.
+    Needs,
 }
+
+/// Between the levels of a [`Facet::CategoryDevice`], as InstantSearch's hierarchical menus have it.
+pub(crate) const LEVEL: &str = " > ";
 
 impl Facet {
     /// All facets, in the order of their numbers.
-    pub const ALL: [Facet; 8] = [
+    pub const ALL: [Facet; 16] = [
         Facet::Genre,
         Facet::Key,
         Facet::Device,
@@ -37,6 +56,14 @@ impl Facet {
         Facet::Kind,
         Facet::Difficulty,
         Facet::Author,
+        Facet::Origin,
+        Facet::Vendor,
+        Facet::Category,
+        Facet::CategoryDevice,
+        Facet::Edition,
+        Facet::Live,
+        Facet::Form,
+        Facet::Needs,
     ];
 
     /// Name in requests, answers and the index.
@@ -50,12 +77,29 @@ impl Facet {
             Facet::Kind => "kind",
             Facet::Difficulty => "difficulty",
             Facet::Author => "author",
+            Facet::Origin => "origin",
+            Facet::Vendor => "vendor",
+            Facet::Category => "category",
+            Facet::CategoryDevice => "category_device",
+            Facet::Edition => "edition",
+            Facet::Live => "live",
+            Facet::Form => "form",
+            Facet::Needs => "needs",
         }
     }
 
     /// The facet of a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|facet| facet.name() == name)
+    }
+
+    /// The facet whose choices do not narrow this one's counts: itself, and for a lower level that of the whole hierarchy, since both
+    /// are one control on a page.
+    pub fn family(self) -> Self {
+        match self {
+            Facet::CategoryDevice => Facet::Category,
+            other => other,
+        }
     }
 
     /// Its place in [`Facet::ALL`].

@@ -164,10 +164,20 @@ impl Index {
     /// Answers a request. It computes for as long as it takes: call it where blocking is fine.
     ///
     /// # Errors
-    /// There is no index yet, the request's cursor is of another order, or the index failed.
+    /// There is no index yet, the request asks for what cannot be answered, or the index failed.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse, SearchError> {
+        let mut answers = self.search_all(std::slice::from_ref(request))?;
+        answers.pop().ok_or(SearchError::NotReady)
+    }
+
+    /// Answers several requests as of the same moment, in their order. Those with the same text, such as a page's hits and the counts
+    /// beside its lists, are answered in one pass over the index; the first one's deadline is then that of all.
+    ///
+    /// # Errors
+    /// There is no index yet, a request asks for what cannot be answered, or the index failed.
+    pub fn search_all(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>, SearchError> {
         let snapshot = self.snapshot().ok_or(SearchError::NotReady)?;
-        snapshot.search(request, self.shared.counters.view())
+        snapshot.search(requests, &self.shared.counters.view())
     }
 
     /// How it is.

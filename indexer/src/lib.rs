@@ -12,17 +12,20 @@ mod directory;
 mod document;
 mod error;
 mod facet;
+mod filter;
 mod folder;
 mod follower;
 mod generation;
 mod index;
 mod poll_counters;
+mod predicate;
 mod query;
 mod request;
 mod response;
 mod schema;
 mod search;
 mod similar;
+mod spread;
 mod text;
 mod values;
 
@@ -31,11 +34,17 @@ pub use compare::Comparison;
 pub use counters::{Counters, Counts, Watermark};
 pub use error::{IndexError, SearchError};
 pub use facet::Facet;
+pub use filter::{
+    Condition, Control, Filters, Fits, Flag, Group, Harmony, MAX_DEPTH, MAX_GROUPS, MAX_TESTS, Number, Owned, Range, TempoNear,
+    Test, live_version_of,
+};
 pub use follower::{Follower, Step};
 pub use index::{Index, IndexStatus, RebuildReason};
 pub use poll_counters::CounterPoller;
-pub use request::{BpmRange, Cursor, SearchRequest, Sort};
-pub use response::{BpmFacet, Card, CardAuthor, FacetCounts, FacetValue, Hit, Requirements, SearchResponse};
+pub use request::{Cursor, SearchRequest, Sort};
+pub use response::{
+    Card, CardAuthor, FacetCounts, FacetValue, Hit, Mix, NumberCounts, Requirements, SearchResponse, Step as NumberStep,
+};
 pub use schema::SCHEMA_VERSION;
 pub use similar::{Likeness, LikenessKind, Similar};
 pub use text::{fold, words};

@@ -1,36 +1,48 @@
 //! What can be asked: plain types, so that HTTP, its facades and tests all build the same question.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::SearchError;
 use crate::facet::Facet;
+use crate::filter::{Filters, Number, TempoNear};
 
 /// One question to the index.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
     /// What was typed. Never an error, whatever it is; empty matches everything.
     pub text: String,
-    /// Values wanted by facet: any of the values of one facet, and that of every facet. Letter case and accents do not matter.
-    pub selections: BTreeMap<Facet, Vec<String>>,
-    /// Tempo wanted. Never widened to half or double time.
-    pub bpm: Option<BpmRange>,
-    /// Facets whose values are to be counted.
+    /// What hits must be like.
+    pub filters: Filters,
+    /// A tempo that hits must be near, and from which [`Sort::BpmDistance`] counts.
+    pub tempo: Option<TempoNear>,
+    /// Id of a rack that hits must mix with: of a compatible key, near in tempo, and another one. What is not known of that rack is
+    /// not asked of others.
+    pub mix_with: Option<u64>,
+    /// Facets whose values are to be counted. Each costs time.
     pub facets: Vec<Facet>,
     /// Most values shown of each facet; selected ones are shown besides.
     pub facet_limit: usize,
+    /// Numbers whose spread is to be counted. Each costs time.
+    pub numbers: Vec<Number>,
     /// Order of the hits.
     pub sort: Sort,
+    /// Which of its orders [`Sort::Random`] takes; a cursor carries its own.
+    pub seed: u64,
     /// Most hits. 0 is fine: totals and counts only.
     pub limit: usize,
+    /// Hits left out before the first, for those who number pages. Cursors stay as quick however deep they go.
+    pub skip: usize,
     /// Where the page before this one ended.
     pub after: Option<Cursor>,
     /// Hits are what is visible at this time.
     pub now: DateTime<Utc>,
+    /// When to give up; none: never.
+    pub deadline: Option<Instant>,
 }
 
 impl Default for SearchRequest {
@@ -38,14 +50,19 @@ impl Default for SearchRequest {
     fn default() -> Self {
         Self {
             text: String::new(),
-            selections: BTreeMap::new(),
-            bpm: None,
+            filters: Filters::default(),
+            tempo: None,
+            mix_with: None,
             facets: Facet::ALL.to_vec(),
             facet_limit: 20,
+            numbers: Vec::new(),
             sort: Sort::Relevance,
+            seed: 0,
             limit: 20,
+            skip: 0,
             after: None,
             now: Utc::now(),
+            deadline: None,
         }
     }
 }
@@ -59,64 +76,16 @@ impl SearchRequest {
         }
     }
 
-    /// Adds a wanted value.
+    /// Adds a wanted value: any of one facet's, and that of every facet.
     #[must_use]
     pub fn with(mut self, facet: Facet, value: impl Into<String>) -> Self {
-        self.selections.entry(facet).or_default().push(value.into());
+        self.filters.any(facet, value);
         self
     }
 }
 
-/// A range of tempo in beats a minute, both ends included; an absent end is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BpmRange {
-    /// Slowest.
-    pub min: Option<f64>,
-    /// Fastest.
-    pub max: Option<f64>,
-}
-
-impl BpmRange {
-    /// Whether a tempo lies in it.
-    pub fn contains(&self, bpm: f64) -> bool {
-        self.min.is_none_or(|min| bpm >= min) && self.max.is_none_or(|max| bpm <= max)
-    }
-}
-
-impl FromStr for BpmRange {
-    type Err = SearchError;
-
-    /// Reads `120`, `120-130`, `120-` or `-130`.
-    fn from_str(text: &str) -> Result<Self, SearchError> {
-        let bound = |part: &str| -> Result<Option<f64>, SearchError> {
-            let part = part.trim();
-            if part.is_empty() {
-                return Ok(None);
-            }
-            match part.parse::<f64>() {
-                Ok(bpm) if bpm.is_finite() && bpm >= 0.0 => Ok(Some(bpm)),
-                _ => Err(SearchError::BadBpm(text.to_owned())),
-            }
-        };
-        let range = match text.split_once('-') {
-            Some((min, max)) => Self {
-                min: bound(min)?,
-                max: bound(max)?,
-            },
-            None => Self {
-                min: bound(text)?,
-                max: bound(text)?,
-            },
-        };
-        let backwards = matches!((range.min, range.max), (Some(min), Some(max)) if min > max);
-        if backwards || range == Self::default() {
-            return Err(SearchError::BadBpm(text.to_owned()));
-        }
-        Ok(range)
-    }
-}
-
-/// Order of hits. Equal ones are in descending order of id, so that pages are stable.
+/// Order of hits. Equal ones are in descending order of id, so that pages are stable. Where half and double time were asked for, hits
+/// that need neither come first in every order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
@@ -133,17 +102,23 @@ pub enum Sort {
     Rating,
     /// Slowest first, those without a tempo last.
     Bpm,
+    /// Nearest first to the tempo of [`SearchRequest::tempo`], by the ratio of both; those without a tempo last.
+    BpmDistance,
+    /// In an order that says nothing, the same for the same seed.
+    Random,
 }
 
 impl Sort {
     /// All orders.
-    pub const ALL: [Sort; 6] = [
+    pub const ALL: [Sort; 8] = [
         Sort::Relevance,
         Sort::Newest,
         Sort::Downloads,
         Sort::Likes,
         Sort::Rating,
         Sort::Bpm,
+        Sort::BpmDistance,
+        Sort::Random,
     ];
 
     /// Name in requests.
@@ -155,6 +130,8 @@ impl Sort {
             Sort::Likes => "likes",
             Sort::Rating => "rating",
             Sort::Bpm => "bpm",
+            Sort::BpmDistance => "bpm_distance",
+            Sort::Random => "random",
         }
     }
 
@@ -168,13 +145,15 @@ impl Sort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) sort: Sort,
-    pub(crate) key: u64,
+    pub(crate) key: u128,
     pub(crate) id: u64,
+    /// Of [`Sort::Random`]; else 0.
+    pub(crate) seed: u64,
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:x}.{:x}", self.sort.name(), self.key, self.id)
+        write!(f, "{}.{:x}.{:x}.{:x}", self.sort.name(), self.key, self.id, self.seed)
     }
 }
 
@@ -185,11 +164,12 @@ impl FromStr for Cursor {
         let read = || {
             let mut parts = text.split('.');
             let sort = Sort::parse(parts.next()?)?;
-            let key = u64::from_str_radix(parts.next()?, 16).ok()?;
+            let key = u128::from_str_radix(parts.next()?, 16).ok()?;
             let id = u64::from_str_radix(parts.next()?, 16).ok()?;
-            parts.next().is_none().then_some(Self { sort, key, id })
+            let seed = u64::from_str_radix(parts.next()?, 16).ok()?;
+            parts.next().is_none().then_some(Self { sort, key, id, seed })
         };
-        read().ok_or_else(|| SearchError::BadCursor(text.to_owned()))
+        read().ok_or_else(|| SearchError::BadCursor(text.chars().take(80).collect()))
     }
 }
 
@@ -198,26 +178,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bpm_range_is_read_in_its_four_forms_and_nothing_else() {
-        let range = |text: &str| text.parse::<BpmRange>().ok().map(|range| (range.min, range.max));
-        assert_eq!(range("120"), Some((Some(120.0), Some(120.0))));
-        assert_eq!(range("120-130.5"), Some((Some(120.0), Some(130.5))));
-        assert_eq!(range("120-"), Some((Some(120.0), None)));
-        assert_eq!(range("-130"), Some((None, Some(130.0))));
-        for wrong in ["", "-", "fast", "130-120", "NaN", "1-2-3", "inf"] {
-            assert_eq!(range(wrong), None, "`{wrong}`");
-        }
-    }
-
-    #[test]
     fn a_cursor_survives_its_way_to_the_client_and_back() {
-        let cursor = Cursor {
-            sort: Sort::Likes,
-            key: u64::MAX - 3,
-            id: 17,
-        };
-        assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
-        for wrong in ["", "likes", "likes.1", "likes.1.2.3", "nothing.1.2", "likes.x.2"] {
+        for sort in Sort::ALL {
+            let cursor = Cursor {
+                sort,
+                key: u128::MAX - 3,
+                id: 17,
+                seed: 9,
+            };
+            assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+        }
+        for wrong in ["", "likes", "likes.1.2", "likes.1.2.3.4", "nothing.1.2.3", "likes.x.2.3"] {
             assert!(wrong.parse::<Cursor>().is_err(), "`{wrong}`");
         }
     }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use store::musical_key::MusicalKey;
 
 use crate::counters::Counts;
 use crate::facet::Facet;
+use crate::filter::Number;
 use crate::request::Cursor;
 
 /// The answer to one [`crate::SearchRequest`].
@@ -16,12 +18,25 @@ pub struct SearchResponse {
     pub hits: Vec<Hit>,
     /// Counts by facet, in the order asked for.
     pub facets: Vec<FacetCounts>,
-    /// Tempos of the matches.
-    pub bpm: BpmFacet,
+    /// Spreads of numbers, in the order asked for.
+    pub numbers: Vec<NumberCounts>,
+    /// What the rack of [`crate::SearchRequest::mix_with`] asked of hits.
+    pub mix: Option<Mix>,
     /// Where the next page starts; none at the end.
     pub next: Option<Cursor>,
     /// Id of the last change in `index_log` that the answer reflects.
     pub position: u64,
+}
+
+/// Key and tempo that hits were to go with, as far as they are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mix {
+    /// Id of the rack.
+    pub with: u64,
+    /// Its key.
+    pub key: Option<MusicalKey>,
+    /// Its tempo, in beats a minute.
+    pub bpm: Option<f64>,
 }
 
 /// One search result.
@@ -129,18 +144,30 @@ pub struct FacetValue {
     pub selected: bool,
 }
 
-/// Tempos of the matches; the request's own tempo range does not narrow them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BpmFacet {
-    /// Slowest.
+/// How a number is spread over the matches. Conditions set with the number's own control do not narrow it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberCounts {
+    /// Which number.
+    pub number: Number,
+    /// Smallest.
     pub min: Option<f64>,
-    /// Fastest.
+    /// Largest.
     pub max: Option<f64>,
-    /// Count of documents by tempo, in steps of [`BpmFacet::STEP`]; first the step's lower end. Steps without documents are left out.
-    pub steps: Vec<(u32, u64)>,
+    /// Sum of all.
+    pub sum: f64,
+    /// How many documents have it.
+    pub count: u64,
+    /// Documents by step, in ascending order; steps without any are left out.
+    pub steps: Vec<Step>,
 }
 
-impl BpmFacet {
-    /// Width of a step, in beats a minute.
-    pub const STEP: u32 = 10;
+/// One step of a [`NumberCounts`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Its lower end, included.
+    pub from: f64,
+    /// Its upper end, not included.
+    pub to: f64,
+    /// How many documents lie in it, exactly.
+    pub count: u64,
 }

@@ -7,7 +7,7 @@ use crate::facet::Facet;
 use crate::text::Words;
 
 /// Version of the fields and of how they are filled. Raise it with any change to either: an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// Name of the tokenizer of text fields.
 const WORDS: &str = "words";
@@ -25,6 +25,16 @@ pub(crate) struct Fields {
     pub(crate) listed_at: Field,
     /// Tempo in beats a minute.
     pub(crate) bpm: Field,
+    /// Properties that it has or has not, see [`crate::Flag`].
+    pub(crate) flags: Field,
+    /// Least version of Live, as a number that sorts as versions do; absent where unknown.
+    pub(crate) needs_live: Field,
+    /// Devices; absent where the file was not parsed, as the next two are.
+    pub(crate) device_count: Field,
+    /// Chains.
+    pub(crate) chain_count: Field,
+    /// Macros in use.
+    pub(crate) macro_count: Field,
     /// The card, as JSON.
     pub(crate) card: Field,
     /// Values of facets, in the order of [`Facet::ALL`].
@@ -82,7 +92,12 @@ pub(crate) fn schema() -> (Schema, Fields) {
         revision: builder.add_u64_field("revision", number.clone()),
         visible_from: builder.add_i64_field("visible_from", number.clone()),
         listed_at: builder.add_i64_field("listed_at", number.clone()),
-        bpm: builder.add_f64_field("bpm", number),
+        bpm: builder.add_f64_field("bpm", number.clone()),
+        flags: builder.add_u64_field("flags", number.clone()),
+        needs_live: builder.add_u64_field("needs_live", number.clone()),
+        device_count: builder.add_u64_field("device_count", number.clone()),
+        chain_count: builder.add_u64_field("chain_count", number.clone()),
+        macro_count: builder.add_u64_field("macro_count", number),
         card: builder.add_bytes_field("card", STORED),
         facets: Facet::ALL.map(|facet| {
             let only_fast = TextOptions::default().set_fast("raw");
@@ -120,5 +135,13 @@ pub(crate) fn facet_field(facet: Facet) -> &'static str {
         Facet::Kind => "facet_kind",
         Facet::Difficulty => "facet_difficulty",
         Facet::Author => "facet_author",
+        Facet::Origin => "facet_origin",
+        Facet::Vendor => "facet_vendor",
+        Facet::Category => "facet_category",
+        Facet::CategoryDevice => "facet_category_device",
+        Facet::Edition => "facet_edition",
+        Facet::Live => "facet_live",
+        Facet::Form => "facet_form",
+        Facet::Needs => "facet_needs",
     }
 }

@@ -1,27 +1,35 @@
 //! From a request to an answer, on one unchanging snapshot. No database on this path.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use store::gaps::Position;
-use tantivy::Searcher;
+use store::musical_key::MusicalKey;
 use tantivy::index::SegmentId;
-use tantivy::schema::Value;
+use tantivy::query::{Query, TermQuery};
+use tantivy::schema::{IndexRecordOption, Value};
+use tantivy::{Searcher, Term};
 
 use crate::SearchError;
-use crate::collector::{DrillSideways, Ranked};
+use crate::collector::{Found, MAX_PREDICATES, Order, Pass, Question, Ranked};
 use crate::columns::{SegmentColumns, columns_of};
 use crate::counters::{Counters, CountersView};
 use crate::facet::Facet;
+use crate::filter::{Control, Group, Harmony, Number, Range, TempoNear};
 use crate::generation::Generation;
+use crate::predicate::{groups_of, prepare};
 use crate::query::{everything, text_query};
 use crate::request::{Cursor, SearchRequest, Sort};
-use crate::response::{Card, FacetCounts, FacetValue, Hit, SearchResponse};
+use crate::response::{Card, FacetCounts, FacetValue, Hit, Mix, SearchResponse};
 use crate::values::{ValueId, key_of};
+use crate::{Condition, Test};
 
 /// Most hits of one page, whatever is asked for.
 const MAX_LIMIT: usize = 1000;
+
+/// Most hits that may be left out before a page; cursors go deeper.
+const MAX_SKIP: usize = 100_000;
 
 /// A searcher with its companions, and the place in the log that it reflects.
 pub(crate) struct Snapshot {
@@ -56,65 +64,139 @@ impl Snapshot {
         })
     }
 
-    /// Answers a request.
-    pub(crate) fn search(&self, request: &SearchRequest, counters: CountersView) -> Result<SearchResponse, SearchError> {
-        if let Some(cursor) = &request.after
-            && cursor.sort != request.sort
-        {
-            return Err(SearchError::BadCursor(cursor.to_string()));
+    /// Answers requests, in their order. Those with the same text are answered in one pass.
+    pub(crate) fn search(&self, requests: &[SearchRequest], counters: &CountersView) -> Result<Vec<SearchResponse>, SearchError> {
+        let asked = requests
+            .iter()
+            .map(|request| Asked::of(self, request, counters))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut answers: Vec<Option<SearchResponse>> = requests.iter().map(|_| None).collect();
+        while let Some(first) = answers.iter().position(Option::is_none) {
+            let request = &asked[first].request;
+            let text = text_query(&request.text, &self.generation.fields, &self.searcher)?;
+            let mut pass = self.pass_of(request, counters);
+            let mut together = Vec::new();
+            for (at, asked) in asked.iter().enumerate().skip(first) {
+                let same = asked.request.text == request.text && asked.request.now == request.now;
+                if answers[at].is_none() && same && self.join(asked, text.is_some(), &mut pass) {
+                    together.push(at);
+                }
+            }
+            let found = self.make(&*text.unwrap_or_else(everything), &pass)?;
+            for ((at, found), question) in together.into_iter().zip(found).zip(&pass.questions) {
+                answers[at] = Some(self.answer(&asked[at], found, question, counters)?);
+            }
         }
-        let text = text_query(&request.text, &self.generation.fields, &self.searcher)?;
-        let scored = text.is_some() && request.sort == Sort::Relevance;
-        let mut facets = request.facets.clone();
-        facets.dedup();
-        let pass = DrillSideways {
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// A pass without questions yet.
+    pub(crate) fn pass_of(&self, request: &SearchRequest, counters: &CountersView) -> Pass {
+        Pass {
             columns: self.columns.clone(),
             counters: counters.clone(),
-            selections: self.selections(request),
-            bpm: request.bpm,
-            facets,
-            sort: request.sort,
-            scored,
-            limit: request.limit.min(MAX_LIMIT),
-            after: request.after,
+            predicates: Vec::new(),
+            questions: Vec::new(),
+            scored: false,
             now: request.now.timestamp(),
+            deadline: request.deadline,
+            expired: Arc::default(),
+        }
+    }
+
+    /// Adds a request to a pass, unless it has no room for its predicates.
+    fn join(&self, asked: &Asked, has_text: bool, pass: &mut Pass) -> bool {
+        let mut predicates = pass.predicates.clone();
+        let mut bits: Vec<(u64, Option<Control>)> = Vec::new();
+        for group in &asked.groups {
+            let predicate = prepare(&group.condition, &self.generation.values);
+            let bit = predicates.iter().position(|known| *known == predicate).unwrap_or_else(|| {
+                predicates.push(predicate);
+                predicates.len() - 1
+            });
+            if bit >= MAX_PREDICATES {
+                return false;
+            }
+            bits.push((1 << bit, group.of));
+        }
+        // What was asked for with one control and by itself or with another control too is not taken back by the one.
+        let only_of = |control: Control| {
+            let of_others = |bit: u64| bits.iter().any(|(its, of)| *its == bit && *of != Some(control));
+            let own = bits.iter().filter(|(bit, of)| *of == Some(control) && !of_others(*bit));
+            own.fold(0, |all, (bit, _)| all | bit)
         };
-        let found = self.searcher.search(&*text.unwrap_or_else(everything), &pass)?;
-        let next = found.top.last().filter(|_| found.more).map(|last| Cursor {
-            sort: request.sort,
-            key: last.key,
-            id: last.id,
+        let mut controls: Vec<(Control, u64)> = Vec::new();
+        for control in bits.iter().filter_map(|(_, of)| *of) {
+            if !controls.iter().any(|(known, _)| *known == control) {
+                controls.push((control, only_of(control)));
+            }
+        }
+        let request = &asked.request;
+        let scored = has_text && request.sort == Sort::Relevance;
+        pass.predicates = predicates;
+        pass.scored |= scored;
+        pass.questions.push(Question {
+            needs: bits.iter().fold(0, |all, (bit, _)| all | bit),
+            controls,
+            facets: request.facets.clone(),
+            numbers: request.numbers.clone(),
+            order: Order {
+                sort: request.sort,
+                seed: request.after.map_or(request.seed, |cursor| cursor.seed),
+                tempo: request.tempo,
+                scored,
+            },
+            limit: request.skip.min(MAX_SKIP) + request.limit.min(MAX_LIMIT),
+            after: request.after.map(|cursor| (cursor.key, cursor.id)),
         });
+        true
+    }
+
+    /// Makes a pass.
+    pub(crate) fn make(&self, query: &dyn Query, pass: &Pass) -> Result<Vec<Found>, SearchError> {
+        let found = self.searcher.search(query, pass);
+        if pass.expired.load(Ordering::Relaxed) {
+            return Err(SearchError::TimedOut);
+        }
+        Ok(found?)
+    }
+
+    fn answer(
+        &self,
+        asked: &Asked,
+        found: Found,
+        question: &Question,
+        counters: &CountersView,
+    ) -> Result<SearchResponse, SearchError> {
+        let request = &asked.request;
+        let next = found
+            .top
+            .last()
+            .filter(|_| found.more && request.limit > 0)
+            .map(|last| Cursor {
+                sort: request.sort,
+                key: last.key,
+                id: last.id,
+                seed: question.order.seed,
+            });
+        let page = found.top.get(request.skip.min(MAX_SKIP)..).unwrap_or_default();
         Ok(SearchResponse {
             total: found.total,
-            hits: found
-                .top
+            hits: page
                 .iter()
-                .map(|ranked| self.hit(ranked, &counters, scored))
+                .map(|ranked| self.hit(ranked, counters, question.order.scored))
                 .collect::<Result<_, _>>()?,
-            facets: pass
+            facets: question
                 .facets
                 .iter()
                 .zip(found.counts)
-                .map(|(facet, counts)| self.facet_counts(*facet, counts, request))
+                .map(|(facet, counts)| self.facet_counts(*facet, &counts, request))
                 .collect(),
-            bpm: found.bpm,
+            numbers: found.numbers,
+            mix: asked.mix,
             next,
             position: self.position.cursor(),
         })
-    }
-
-    /// Numbers of the selected values.
-    fn selections(&self, request: &SearchRequest) -> Vec<(Facet, Vec<ValueId>)> {
-        request
-            .selections
-            .iter()
-            .filter(|(_, wanted)| !wanted.is_empty())
-            .map(|(facet, wanted)| {
-                let values = &self.generation.values[facet.number()];
-                (*facet, wanted.iter().filter_map(|value| values.find(value)).collect())
-            })
-            .collect()
     }
 
     pub(crate) fn hit(&self, ranked: &Ranked, counters: &CountersView, scored: bool) -> Result<Hit, SearchError> {
@@ -131,33 +213,137 @@ impl Snapshot {
         })
     }
 
+    /// The workflow with an id, if it is visible.
+    pub(crate) fn visible(&self, id: u64, request: &SearchRequest, counters: &CountersView) -> Result<Option<Hit>, SearchError> {
+        let query = TermQuery::new(Term::from_field_u64(self.generation.fields.id, id), IndexRecordOption::Basic);
+        Ok(self.best(&query, 1, request, counters)?.pop())
+    }
+
+    /// The best visible matches of a query; of the request only time and deadline matter.
+    pub(crate) fn best(
+        &self,
+        query: &dyn Query,
+        limit: usize,
+        request: &SearchRequest,
+        counters: &CountersView,
+    ) -> Result<Vec<Hit>, SearchError> {
+        let mut pass = self.pass_of(request, counters);
+        pass.scored = true;
+        pass.questions.push(Question {
+            needs: 0,
+            controls: Vec::new(),
+            facets: Vec::new(),
+            numbers: Vec::new(),
+            order: Order {
+                sort: Sort::Relevance,
+                seed: 0,
+                tempo: None,
+                scored: true,
+            },
+            limit,
+            after: None,
+        });
+        let found = self.make(query, &pass)?.pop().unwrap_or_default();
+        found.top.iter().map(|ranked| self.hit(ranked, counters, true)).collect()
+    }
+
     /// The most frequent values, and the selected ones.
-    fn facet_counts(&self, facet: Facet, counts: Vec<(ValueId, u64)>, request: &SearchRequest) -> FacetCounts {
-        let distinct = counts.len();
-        let mut wanted: Vec<(String, &String)> = request
-            .selections
-            .get(&facet)
-            .into_iter()
-            .flatten()
-            .map(|value| (key_of(value), value))
-            .collect();
-        let mut counted = self.generation.values[facet.number()].resolve(counts);
-        counted.sort_unstable_by(|a, b| (Reverse(a.2), &a.0).cmp(&(Reverse(b.2), &b.0)));
-        let mut values = Vec::new();
-        for (at, (key, value, count)) in counted.into_iter().enumerate() {
-            let selected = wanted.iter().any(|(wanted, _)| *wanted == key);
-            wanted.retain(|(wanted, _)| *wanted != key);
-            if selected || at < request.facet_limit {
-                values.push(FacetValue { value, count, selected });
+    fn facet_counts(&self, facet: Facet, counts: &[u32], request: &SearchRequest) -> FacetCounts {
+        let known = &self.generation.values[facet.number()];
+        let mut chosen: Vec<(String, &str)> = Vec::new();
+        for value in request.filters.chosen(facet) {
+            let key = key_of(value);
+            if !chosen.iter().any(|(known, _)| *known == key) {
+                chosen.push((key, value));
             }
         }
+        let numbers: Vec<ValueId> = chosen.iter().filter_map(|(key, _)| known.find(key)).collect();
+        let (shown, distinct) = known.top(counts, request.facet_limit, &numbers);
+        let mut values: Vec<FacetValue> = shown
+            .into_iter()
+            .map(|counted| {
+                let selected = chosen.iter().any(|(key, _)| *key == counted.key);
+                chosen.retain(|(key, _)| *key != counted.key);
+                FacetValue {
+                    value: counted.written,
+                    count: counted.count,
+                    selected,
+                }
+            })
+            .collect();
         // What nothing has is shown too, so that it can be unselected.
-        wanted.dedup_by(|a, b| a.0 == b.0);
-        values.extend(wanted.into_iter().map(|(_, value)| FacetValue {
-            value: value.clone(),
+        values.extend(chosen.into_iter().map(|(_, value)| FacetValue {
+            value: value.to_owned(),
             count: 0,
             selected: true,
         }));
         FacetCounts { facet, values, distinct }
     }
+}
+
+/// A request with what it asks for by reference looked up.
+struct Asked {
+    request: SearchRequest,
+    groups: Vec<Group>,
+    mix: Option<Mix>,
+}
+
+impl Asked {
+    fn of(snapshot: &Snapshot, request: &SearchRequest, counters: &CountersView) -> Result<Self, SearchError> {
+        request.filters.check()?;
+        if let Some(cursor) = &request.after
+            && cursor.sort != request.sort
+        {
+            return Err(SearchError::BadCursor(cursor.to_string()));
+        }
+        let mut request = request.clone();
+        let mut seen = Vec::new();
+        request.facets.retain(|facet| {
+            !seen.contains(facet) && {
+                seen.push(*facet);
+                true
+            }
+        });
+        let mix = match request.mix_with {
+            Some(id) => Some(mix_with(id, snapshot, &mut request, counters)?),
+            None => None,
+        };
+        if request.sort == Sort::BpmDistance && request.tempo.is_none() {
+            return Err(SearchError::NoTempo);
+        }
+        Ok(Self {
+            groups: groups_of(&request),
+            request,
+            mix,
+        })
+    }
+}
+
+/// Asks for what mixes with a rack: a compatible key, a near tempo, and another rack. What the request says of tempo itself goes first.
+fn mix_with(id: u64, snapshot: &Snapshot, request: &mut SearchRequest, counters: &CountersView) -> Result<Mix, SearchError> {
+    let source = snapshot
+        .visible(id, request, counters)?
+        .ok_or(SearchError::NothingToMix(id))?
+        .card;
+    let key = source.key.as_deref().and_then(MusicalKey::parse);
+    if key.is_none() && source.bpm.is_none() {
+        return Err(SearchError::NothingToMix(id));
+    }
+    if let Some(key) = key {
+        let keys = Harmony::Compatible.keys(key);
+        let keys = keys.iter().map(|key| Condition::value(Facet::Key, key.name()));
+        request
+            .filters
+            .and_of(Control::Facet(Facet::Key), Condition::Any(keys.collect()));
+    }
+    if let Some(bpm) = source.bpm {
+        request.tempo.get_or_insert(TempoNear::of(bpm));
+    }
+    let itself = Condition::Is(Test::Number(Number::Id, Range::exactly(id as f64)));
+    request.filters.and(itself.negated());
+    Ok(Mix {
+        with: id,
+        key,
+        bpm: source.bpm,
+    })
 }

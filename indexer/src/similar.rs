@@ -11,9 +11,8 @@ use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 
-use crate::collector::DrillSideways;
 use crate::counters::CountersView;
-use crate::request::Sort;
+use crate::request::SearchRequest;
 use crate::response::{Card, Hit};
 use crate::search::Snapshot;
 use crate::text::words;
@@ -116,9 +115,11 @@ impl Snapshot {
         weights: &SimilarSettings,
         counters: &CountersView,
     ) -> Result<Option<Vec<Similar>>, SearchError> {
-        let fields = &self.generation.fields;
-        let by_id = TermQuery::new(Term::from_field_u64(fields.id, id), IndexRecordOption::Basic);
-        let Some(source) = self.visible(&by_id, 1, now, counters)?.pop() else {
+        let request = SearchRequest {
+            now,
+            ..SearchRequest::default()
+        };
+        let Some(source) = self.visible(id, &request, counters)? else {
             return Ok(None);
         };
         let mut terms = self.terms(&source.card)?;
@@ -126,7 +127,7 @@ impl Snapshot {
             let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
             (Occur::Should, query)
         });
-        let candidates = self.visible(&BooleanQuery::new(clauses.collect()), CANDIDATES, now, counters)?;
+        let candidates = self.best(&BooleanQuery::new(clauses.collect()), CANDIDATES, &request, counters)?;
         let mut comparison = Comparison::new(self, &source.card, weights);
         let mut alike = Vec::new();
         for mut hit in candidates {
@@ -143,30 +144,6 @@ impl Snapshot {
         alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.hit.card.id.cmp(&a.1.hit.card.id)));
         let alike = alike.into_iter().map(|(_, similar)| similar).collect();
         Ok(Some(arrange(alike, source.card.content_hash, limit)))
-    }
-
-    /// The best visible matches of a query.
-    fn visible(
-        &self,
-        query: &dyn Query,
-        limit: usize,
-        now: DateTime<Utc>,
-        counters: &CountersView,
-    ) -> Result<Vec<Hit>, SearchError> {
-        let pass = DrillSideways {
-            columns: self.columns.clone(),
-            counters: counters.clone(),
-            selections: Vec::new(),
-            bpm: None,
-            facets: Vec::new(),
-            sort: Sort::Relevance,
-            scored: true,
-            limit,
-            after: None,
-            now: now.timestamp(),
-        };
-        let found = self.searcher.search(query, &pass)?;
-        found.top.iter().map(|ranked| self.hit(ranked, counters, true)).collect()
     }
 
     /// Words of the source's names, by which candidates are found.

@@ -3,8 +3,9 @@
 //! A value is kept in a segment as `folded ␟ as written`, so that `Techno` and `techno` are one value, selected by either.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use crate::predicate::ValueSet;
 use crate::text::fold;
 
 /// Between the folded form of a value and the form in which it is written. No value contains it: folding drops it.
@@ -36,7 +37,7 @@ pub(crate) type ValueId = u32;
 /// The values of one facet. It only grows; a rebuilt index starts with a new one.
 #[derive(Default)]
 pub(crate) struct FacetValues {
-    inner: Mutex<Inner>,
+    inner: RwLock<Inner>,
 }
 
 #[derive(Default)]
@@ -50,7 +51,7 @@ impl FacetValues {
     /// The number of a segment's term.
     pub(crate) fn number(&self, term: &str) -> ValueId {
         let (key, written) = term.split_once(SEPARATOR).unwrap_or((term, term));
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = inner.by_key.get(key) {
             return *id;
         }
@@ -63,21 +64,67 @@ impl FacetValues {
 
     /// The number of a value as somebody typed it, if any document ever had it.
     pub(crate) fn find(&self, value: &str) -> Option<ValueId> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.by_key.get(&key_of(value)).copied()
+        self.read().by_key.get(&key_of(value)).copied()
     }
 
-    /// Replaces numbers by folded and written forms.
-    pub(crate) fn resolve(&self, counted: Vec<(ValueId, u64)>) -> Vec<(String, String, u64)> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        counted
-            .into_iter()
-            .filter_map(|(id, count)| {
-                let (key, written) = inner.values.get(id as usize)?;
-                Some((key.clone(), written.clone(), count))
-            })
+    /// Numbers of the values whose folded forms stand in some relation to a folded text.
+    pub(crate) fn numbers_where(&self, text: &str, fits: impl Fn(&str, &str) -> bool) -> ValueSet {
+        let text = key_of(text);
+        let inner = self.read();
+        (0..)
+            .zip(&inner.values)
+            .filter(|(_, (key, _))| fits(key, &text))
+            .map(|(id, _)| id)
             .collect()
     }
+
+    /// The `most` values with the highest counts, those in `also` besides, and how many have any: most frequent first, then in
+    /// alphabetical order. Only what is shown is copied: there may be as many authors as documents.
+    pub(crate) fn top(&self, counts: &[u32], most: usize, also: &[ValueId]) -> (Vec<Counted>, usize) {
+        let inner = self.read();
+        let key = |id: ValueId| inner.values.get(id as usize).map(|(key, _)| key.as_str());
+        let mut counted: Vec<(u32, ValueId)> = counts.iter().copied().zip(0..).filter(|(count, _)| *count > 0).collect();
+        let distinct = counted.len();
+        let order = |a: &(u32, ValueId), b: &(u32, ValueId)| b.0.cmp(&a.0).then_with(|| key(a.1).cmp(&key(b.1)));
+        if most == 0 {
+            counted.clear();
+        } else if distinct > most {
+            counted.select_nth_unstable_by(most - 1, order);
+            counted.truncate(most);
+        }
+        for id in also {
+            let count = counts.get(*id as usize).copied().unwrap_or(0);
+            if count > 0 && !counted.iter().any(|(_, known)| known == id) {
+                counted.push((count, *id));
+            }
+        }
+        counted.sort_unstable_by(order);
+        let shown = counted.into_iter().filter_map(|(count, id)| {
+            let (key, written) = inner.values.get(id as usize)?;
+            Some(Counted {
+                id,
+                key: key.clone(),
+                written: written.clone(),
+                count: u64::from(count),
+            })
+        });
+        (shown.collect(), distinct)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value with its count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) id: ValueId,
+    /// Its folded form.
+    pub(crate) key: String,
+    /// As it is written.
+    pub(crate) written: String,
+    pub(crate) count: u64,
 }
 
 #[cfg(test)]
@@ -92,7 +139,28 @@ mod tests {
         assert_eq!(numbers, [0, 0, 0, 1]);
         assert_eq!(values.find("TECHNO"), Some(0));
         assert_eq!(values.find("Trance"), None);
-        assert_eq!(values.resolve(vec![(0, 3)]), [("techno".to_owned(), "Techno".to_owned(), 3)]);
+        let (top, distinct) = values.top(&[3, 1], 1, &[]);
+        assert_eq!(
+            (top[0].written.as_str(), top[0].count, top.len(), distinct),
+            ("Techno", 3, 1, 2)
+        );
+    }
+
+    #[test]
+    fn the_most_frequent_come_first_then_the_alphabet_and_what_was_chosen_besides() {
+        let values = FacetValues::default();
+        for value in ["d", "b", "a", "c", "e"] {
+            values.number(&term_of(value).expect("a value"));
+        }
+        let keys = |most: usize, also: &[ValueId]| -> Vec<String> {
+            let (top, distinct) = values.top(&[2, 2, 2, 7, 0], most, also);
+            assert_eq!(distinct, 4);
+            top.into_iter().map(|counted| counted.key).collect()
+        };
+        assert_eq!(keys(10, &[]), ["c", "a", "b", "d"]);
+        assert_eq!(keys(2, &[]), ["c", "a"]);
+        assert_eq!(keys(2, &[0, 4]), ["c", "a", "d"]);
+        assert_eq!(keys(0, &[]), Vec::<String>::new());
     }
 
     #[test]

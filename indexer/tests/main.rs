@@ -2,7 +2,6 @@
 
 mod compare;
 mod crash;
-mod facets;
 mod follow;
 mod rebuild;
 mod search;

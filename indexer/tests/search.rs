@@ -1,6 +1,6 @@
 //! What is found, in which order, with which counts.
 
-use indexer::{Facet, SearchError, SearchRequest, Sort};
+use indexer::{Facet, Number, NumberCounts, SearchError, SearchRequest, Sort, TempoNear};
 
 use crate::support::{Fixture, ids};
 
@@ -57,7 +57,6 @@ async fn a_row_of_plain_sql_is_found_by_everything_that_it_says() {
     assert_eq!(card.devices, ["Electric", "Vinyl Distortion"]);
     assert_eq!(card.macros, ["Wobble Depth"]);
     assert_eq!(card.tags, ["chillhop"]);
-    assert_eq!(answer.bpm.steps, [(80, 1)]);
 }
 
 #[tokio::test]
@@ -130,18 +129,17 @@ async fn values_of_one_facet_are_alternatives_and_facets_narrow_each_other() {
     );
     assert_eq!(counts(Facet::Key), [value("Am", 2, false), value("C", 1, false)]);
 
-    let narrow = SearchRequest {
-        bpm: Some("130-".parse().expect("a range")),
+    let mut narrow = SearchRequest {
+        numbers: vec![Number::Bpm],
         ..request
     };
+    narrow.filters.number(Number::Bpm, "130-".parse().expect("a range"));
     let answer = fixture.search(&narrow);
     assert_eq!(answer.total, 2);
-    assert_eq!(
-        answer.bpm.steps,
-        [(120, 1), (130, 2)],
-        "the range itself does not narrow the tempos"
-    );
-    assert_eq!((answer.bpm.min, answer.bpm.max), (Some(124.0), Some(135.0)));
+    let NumberCounts { min, max, steps, .. } = &answer.numbers[0];
+    let steps: Vec<(f64, u64)> = steps.iter().map(|step| (step.from, step.count)).collect();
+    assert_eq!(steps, [(120.0, 1), (130.0, 2)], "the range itself does not narrow the tempos");
+    assert_eq!((*min, *max), (Some(124.0), Some(135.0)));
 
     let unknown = SearchRequest::default().with(Facet::Genre, "Polka");
     let answer = fixture.search(&unknown);
@@ -172,6 +170,10 @@ async fn pages_in_every_order_join_without_gap_or_repetition() {
             let mut request = SearchRequest {
                 text: text.to_owned(),
                 sort,
+                tempo: Some(TempoNear {
+                    within: None,
+                    ..TempoNear::of(101.0)
+                }),
                 limit: 5,
                 ..SearchRequest::default()
             };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::Settings;
-use indexer::Index;
+use indexer::{Index, SearchError};
 use store::files::Files;
 use store::wake::Wake;
 use store::{Conn, Db, StoreError};
@@ -31,7 +31,10 @@ pub struct ApiContext {
     /// Tells idle workers that there is a job.
     pub wake: Wake,
     uploads: Arc<Semaphore>,
+    /// Searches that compute.
     searches: Arc<Semaphore>,
+    /// Searches that wait to.
+    waiting: Arc<Semaphore>,
 }
 
 impl ApiContext {
@@ -42,11 +45,12 @@ impl ApiContext {
         Self {
             db,
             files,
-            settings,
             index,
             wake,
             searches: Arc::new(Semaphore::new(cores)),
+            waiting: Arc::new(Semaphore::new(cores * settings.search.queue_per_core.max(1))),
             uploads: Arc::new(Semaphore::new(usize::try_from(grains).unwrap_or(Semaphore::MAX_PERMITS))),
+            settings,
         }
     }
 
@@ -58,9 +62,43 @@ impl ApiContext {
         Ok(self.db.acquire().await.map_err(StoreError::from)?)
     }
 
-    /// A place among the searches that compute at once: one a core, since more would only slow each other down.
-    pub(crate) async fn place_to_search(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.searches).acquire_owned().await.map_err(ApiError::internal)
+    /// Asks the index, where computing holds up nobody: one search a core, since more would only slow each other down. Some more wait
+    /// for a moment; what would have to wait longer is answered 503 at once.
+    pub(crate) async fn ask_index<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Index) -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let busy = || ApiError::Unavailable {
+            what: "a free place among the searches",
+            cause: None,
+        };
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let place = Arc::clone(&self.searches).acquire_owned();
+        let place = tokio::time::timeout(self.settings.search.queue(), place)
+            .await
+            .map_err(|_| busy())?
+            .map_err(ApiError::internal)?;
+        drop(waiting);
+        let index = self.index.clone();
+        tokio::task::spawn_blocking(move || {
+            let answer = question(&index);
+            drop(place);
+            answer
+        })
+        .await
+        .map_err(ApiError::internal)?
+        .map_err(ApiError::from)
+    }
+
+    /// Waits, for a bounded time, until answers of the index reflect a position in the log of changes.
+    pub(crate) async fn index_reaches(&self, position: u64) -> Result<(), ApiError> {
+        if self.index.wait_for(position, self.settings.search.wait_for()).await {
+            return Ok(());
+        }
+        Err(ApiError::Unavailable {
+            what: "the index as of that position",
+            cause: None,
+        })
     }
 
     /// An account for the memory of one upload.

@@ -1,12 +1,11 @@
 //! Search: from the index alone, so that it answers while the database and Redis are down.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use indexer::{BpmFacet, FacetCounts, Hit, SearchError, SearchResponse};
+use indexer::{FacetCounts, Hit, Mix, NumberCounts, SearchError, SearchResponse};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,9 +14,6 @@ use super::workflow::AuthorBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
 use crate::extract::SearchParams;
-
-/// Longest wait for a position in the log of changes. A change is found within a second of its commit.
-const WAIT_FOR: Duration = Duration::from_secs(3);
 
 /// An answer, as sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -28,8 +24,11 @@ pub(crate) struct SearchAnswer {
     hits: Vec<HitBody>,
     /// Counts of values by facet, exact. Values of a facet that are selected do not narrow that facet's own counts.
     facets: BTreeMap<&'static str, FacetBody>,
-    /// Tempos of the matches.
-    bpm: BpmBody,
+    /// How the numbers asked for are spread over the matches. A range of a number itself does not narrow its own.
+    numbers: BTreeMap<&'static str, NumberBody>,
+    /// What hits were to mix with, where `mix_with` was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mix: Option<MixBody>,
     /// `cursor` of the next page; null at the end.
     next: Option<String>,
     /// Position in the log of changes that the answer reflects.
@@ -138,28 +137,44 @@ struct FacetValueBody {
     selected: bool,
 }
 
-/// Tempos of the matches, not narrowed by `bpm` itself.
+/// How a number is spread.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = BpmFacet)]
-struct BpmBody {
-    /// Slowest.
+#[schema(as = NumberCounts)]
+struct NumberBody {
+    /// Smallest.
     min: Option<f64>,
-    /// Fastest.
+    /// Largest.
     max: Option<f64>,
-    /// Counts by step of ten beats per minute; empty steps are left out.
-    steps: Vec<BpmStepBody>,
+    /// Mean.
+    mean: Option<f64>,
+    /// How many workflows have it.
+    count: u64,
+    /// Counts by step (of `uploaded`, by month); empty steps are left out.
+    steps: Vec<NumberStepBody>,
 }
 
-/// One step of tempo.
+/// One step of a number.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = BpmStep)]
-struct BpmStepBody {
+#[schema(as = NumberStep)]
+struct NumberStepBody {
     /// Its lower end.
-    from: u32,
+    from: f64,
     /// Its upper end, not included.
-    to: u32,
-    /// How many workflows lie in it.
+    to: f64,
+    /// How many workflows lie in it, exactly.
     count: u64,
+}
+
+/// What hits were to mix with, as far as it is known.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Mix)]
+struct MixBody {
+    /// Id of the workflow.
+    with: u64,
+    /// Its key.
+    key: Option<&'static str>,
+    /// Its tempo.
+    bpm: Option<f64>,
 }
 
 /// Search
@@ -170,19 +185,55 @@ struct BpmStepBody {
     get, path = "/v1/search", tag = "search",
     params(
         ("q" = Option<String>, Query, description = "Text over title, description, tags, author, devices, plug-ins, macro and chain names", max_length = 512),
-        ("genre" = Option<Vec<String>>, Query, description = "Genre"),
-        ("bpm" = Option<String>, Query, description = "Tempo: `120-130`, `120-`, `-130` or `120`"),
+        ("genre" = Option<Vec<String>>, Query, description = "Genre. This and the following facets: any of the values given; `tag_all=` asks for every one, `tag_none=` for none, and so for each facet"),
         ("key" = Option<Vec<String>>, Query, description = "Key in any usual notation: `F#m`, `Gb minor`, `8A`, `1m`"),
-        ("device" = Option<Vec<String>>, Query, description = "Native or Max for Live device"),
+        ("harmony" = Option<String>, Query, description = "Which keys go with `key`: `exact`; `compatible`, which mixes (itself, its relative, and its neighbours on the wheel); or `diagonal`, which adds the relative's neighbours"),
+        ("device" = Option<Vec<String>>, Query, description = "Native or Max for Live device; old and new elements of one device are one"),
         ("plugin" = Option<Vec<String>>, Query, description = "Plug-in"),
         ("tag" = Option<Vec<String>>, Query, description = "Tag"),
         ("kind" = Option<Vec<String>>, Query, description = "`audio_effect`, `instrument`, `midi_effect` or `drum`"),
         ("difficulty" = Option<Vec<String>>, Query, description = "`beginner`, `intermediate` or `advanced`"),
         ("author" = Option<Vec<String>>, Query, description = "Handle of the author"),
-        ("sort" = Option<String>, Query, description = "`relevance`, `newest`, `downloads`, `likes`, `rating` or `bpm`"),
+        ("origin" = Option<Vec<String>>, Query, description = "Where devices come from: `native`, `max_for_live` or `plugin`"),
+        ("vendor" = Option<Vec<String>>, Query, description = "Maker of a plug-in"),
+        ("category" = Option<Vec<String>>, Query, description = "What devices do: `audio_effect`, `instrument` or `midi_effect`"),
+        ("category_device" = Option<Vec<String>>, Query, description = "The level below: `audio_effect > Reverb`"),
+        ("edition" = Option<Vec<String>>, Query, description = "Least edition of Live: `intro`, `standard`, `suite` or `unknown`"),
+        ("live" = Option<Vec<String>>, Query, description = "Least version of Live: `11.3`"),
+        ("form" = Option<Vec<String>>, Query, description = "`rack` or `device`"),
+        ("needs" = Option<Vec<String>>, Query, description = "What else it needs: `plugin:Serum`, `pack:Drum Essentials`, `max_device:Granulator`"),
+        ("bpm" = Option<Vec<String>>, Query, description = "Tempo: `120-130`, `120-`, `-130` or `120`, taken as it is. This and the following numbers: any of the ranges given"),
+        ("rating" = Option<Vec<String>>, Query, description = "Mean rating, 1 to 5"),
+        ("downloads" = Option<Vec<String>>, Query, description = "Downloads"),
+        ("likes" = Option<Vec<String>>, Query, description = "Likes"),
+        ("device_count" = Option<Vec<String>>, Query, description = "Number of devices"),
+        ("chain_count" = Option<Vec<String>>, Query, description = "Number of chains"),
+        ("macro_count" = Option<Vec<String>>, Query, description = "Number of macros in use"),
+        ("tempo" = Option<f64>, Query, description = "Near this tempo", minimum = 20, maximum = 999),
+        ("tempo_within" = Option<f64>, Query, description = "How near, in percent; 6 when absent", minimum = 0, maximum = 20),
+        ("half_double" = Option<bool>, Query, description = "Whether half and double that tempo are near as well; they come last"),
+        ("mix_with" = Option<u64>, Query, description = "Id of a workflow: others of a compatible key and a near tempo, the nearest first unless a text or an order is given"),
+        ("has_preview" = Option<bool>, Query, description = "Has something to listen to or a picture"),
+        ("has_preview_audio" = Option<bool>, Query, description = "Has something to listen to"),
+        ("has_preview_image" = Option<bool>, Query, description = "Has a picture"),
+        ("is_featured" = Option<bool>, Query, description = "Chosen by the staff"),
+        ("is_parsed" = Option<bool>, Query, description = "Its file was read"),
+        ("needs_max_for_live" = Option<bool>, Query, description = "Needs Max for Live"),
+        ("uploaded_since" = Option<String>, Query, description = "Published, or else uploaded, since a day, a time, or so many days ago (`30d`)"),
+        ("opens_in" = Option<String>, Query, description = "This version of Live opens it, whatever else it needs: `11.3`; `11` is the last of Live 11"),
+        ("own_live" = Option<String>, Query, description = "Only what opens completely with what you own: the version of Live. `own_edition` is needed too. What needs something unknown does not pass"),
+        ("own_edition" = Option<String>, Query, description = "`intro`, `standard` or `suite`"),
+        ("own_max_for_live" = Option<bool>, Query, description = "Whether you have Max for Live; when absent, with Suite alone"),
+        ("own_plugin" = Option<Vec<String>>, Query, description = "A plug-in that you have; none when absent"),
+        ("own_pack" = Option<Vec<String>>, Query, description = "A pack that you have; none when absent"),
+        ("own_max_device" = Option<Vec<String>>, Query, description = "A Max for Live device that you have besides those of Live; none when absent"),
+        ("suite_holds_all" = Option<bool>, Query, description = "Lets racks of unknown edition pass for owners of Suite, on the ground that it holds all devices of Live"),
+        ("sort" = Option<String>, Query, description = "`relevance`, `newest`, `downloads`, `likes`, `rating`, `bpm`, `bpm_distance` (needs `tempo` or `mix_with`) or `random`"),
+        ("seed" = Option<u64>, Query, description = "Which random order; the same for the same number"),
         ("limit" = Option<u32>, Query, description = "Hits wanted; 0 for counts only", maximum = 100),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
         ("facets" = Option<String>, Query, description = "Facets to count, joined by commas; all when absent"),
+        ("numbers" = Option<String>, Query, description = "Numbers whose spread is wanted, joined by commas: `bpm`, `rating`, `downloads`, `likes`, `uploaded`, `device_count`, `chain_count`, `macro_count`"),
         ("facet_limit" = Option<u32>, Query, description = "Most values of each facet", maximum = 200),
         ("wait_for" = Option<u64>, Query, description = "Wait, for at most three seconds, until the answer reflects this `index-position`"),
     ),
@@ -197,36 +248,36 @@ pub(crate) async fn search_workflows(
     State(context): State<ApiContext>,
     params: SearchParams,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    if let Some(position) = params.wait_for
-        && !context.index.wait_for(position, WAIT_FOR).await
-    {
-        return Err(ApiError::Unavailable {
-            what: "the index as of that position",
-            cause: None,
-        });
+    if let Some(position) = params.wait_for {
+        context.index_reaches(position).await?;
     }
-    let index = context.index.clone();
-    let place = context.place_to_search().await?;
-    let answer = tokio::task::spawn_blocking(move || {
-        let answer = index.search(&params.request);
-        drop(place);
-        answer
-    })
-    .await
-    .map_err(ApiError::internal)?
-    .map_err(refused)?;
+    let answer = context.ask_index(move |index| index.search(&params.request)).await?;
     Ok(Json(answer.into()))
 }
 
-pub(crate) fn refused(error: SearchError) -> ApiError {
-    match error {
-        SearchError::NotReady => ApiError::Unavailable {
-            what: "the index, which is being built,",
-            cause: None,
-        },
-        SearchError::BadCursor(_) => ApiError::Invalid(vec![FieldError::new("cursor", "is no cursor of this search")]),
-        SearchError::BadBpm(_) => ApiError::Invalid(vec![FieldError::new("bpm", error.to_string())]),
-        other => ApiError::internal(other),
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::NotReady => ApiError::Unavailable {
+                what: "the index, which is being built,",
+                cause: None,
+            },
+            SearchError::BadCursor(_) => ApiError::Invalid(vec![FieldError::new("cursor", "is no cursor of this search")]),
+            SearchError::BadRange(_) => ApiError::Invalid(vec![FieldError::new("selections", error.to_string())]),
+            SearchError::TooComplex(..) => {
+                ApiError::Invalid(vec![FieldError::new("selections", format!("are too many: {error}"))])
+            }
+            SearchError::NoTempo => ApiError::Invalid(vec![FieldError::new(
+                "sort",
+                "needs a tempo to count from, which the rack to mix with does not have",
+            )]),
+            SearchError::NothingToMix(_) => ApiError::Invalid(vec![FieldError::new(
+                "mix_with",
+                "must be a public workflow with a key or a tempo",
+            )]),
+            SearchError::TimedOut => ApiError::TimedOut,
+            other => ApiError::internal(other),
+        }
     }
 }
 
@@ -240,7 +291,12 @@ impl From<SearchResponse> for SearchAnswer {
                 .into_iter()
                 .map(|counts| (counts.facet.name(), FacetBody::from(counts)))
                 .collect(),
-            bpm: answer.bpm.into(),
+            numbers: answer
+                .numbers
+                .into_iter()
+                .map(|counts| (counts.number.name(), NumberBody::from(counts)))
+                .collect(),
+            mix: answer.mix.map(MixBody::from),
             next: answer.next.map(|cursor| cursor.to_string()),
             position: answer.position,
         }
@@ -309,20 +365,32 @@ impl From<FacetCounts> for FacetBody {
     }
 }
 
-impl From<BpmFacet> for BpmBody {
-    fn from(bpm: BpmFacet) -> Self {
+impl From<NumberCounts> for NumberBody {
+    fn from(counts: NumberCounts) -> Self {
         Self {
-            min: bpm.min,
-            max: bpm.max,
-            steps: bpm
+            min: counts.min,
+            max: counts.max,
+            mean: (counts.count > 0).then(|| counts.sum / counts.count as f64),
+            count: counts.count,
+            steps: counts
                 .steps
                 .into_iter()
-                .map(|(from, count)| BpmStepBody {
-                    from,
-                    to: from + BpmFacet::STEP,
-                    count,
+                .map(|step| NumberStepBody {
+                    from: step.from,
+                    to: step.to,
+                    count: step.count,
                 })
                 .collect(),
+        }
+    }
+}
+
+impl From<Mix> for MixBody {
+    fn from(mix: Mix) -> Self {
+        Self {
+            with: mix.with,
+            key: mix.key.map(|key| key.name()),
+            bpm: mix.bpm,
         }
     }
 }

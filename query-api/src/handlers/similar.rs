@@ -8,7 +8,7 @@ use indexer::{Likeness, Similar};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::search::{HitBody, refused};
+use super::search::HitBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
 use crate::extract::WorkflowPath;
@@ -77,17 +77,11 @@ pub(crate) async fn list_similar_workflows(
     let Some(limit) = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)) else {
         return Err(ApiError::Invalid(vec![FieldError::new("limit", "must be 1 to 50")]));
     };
-    let place = context.place_to_search().await?;
-    let (index, settings) = (context.index.clone(), context.settings.clone());
-    let found = tokio::task::spawn_blocking(move || {
-        let found = index.similar(id.0, limit as usize, Utc::now(), &settings.similar);
-        drop(place);
-        found
-    })
-    .await
-    .map_err(ApiError::internal)?
-    .map_err(refused)?
-    .ok_or(ApiError::NotFound("workflow"))?;
+    let settings = context.settings.clone();
+    let found = context
+        .ask_index(move |index| index.similar(id.0, limit as usize, Utc::now(), &settings.similar))
+        .await?
+        .ok_or(ApiError::NotFound("workflow"))?;
     Ok(Json(SimilarList {
         items: found.into_iter().map(SimilarBody::from).collect(),
     }))
