@@ -3,12 +3,14 @@
 mod app;
 mod architecture;
 mod command_line;
+mod comments;
 mod folders;
 mod kill;
 mod outages;
 mod parse_command;
 mod problems;
 mod program;
+mod reactions;
 mod rights;
 mod rollup_command;
 mod up;

@@ -233,6 +233,15 @@ sections! {
         /// Days that the log of changes is kept.
         keep_log_days: u32,
     }
+    /// `[community]`
+    CommunitySettings {
+        /// Longest comment, in characters.
+        comment_max_chars: usize,
+        /// How deep discussions go.
+        comment_max_depth: u32,
+        /// Longest review, in characters.
+        review_max_chars: usize,
+    }
     /// `[schedule]`: cron expressions, in UTC.
     ScheduleSettings {
         /// Re-enqueue pending uploads.
@@ -276,6 +285,8 @@ sections! {
         search: SearchSettings,
         /// What makes racks alike.
         similar: SimilarSettings,
+        /// Limits of what people write.
+        community: CommunitySettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

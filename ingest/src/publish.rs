@@ -1,7 +1,8 @@
 //! When an upload may be shown to everybody.
 
+use store::activity::{self, Activity};
 use store::workflow::{self, ParseState, Workflow};
-use store::{Conn, StoreError, WorkflowId, activity};
+use store::{Conn, StoreError, WorkflowId};
 
 /// Why a workflow is not published.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub async fn publish(db: &mut Conn, id: WorkflowId) -> Result<(), PublishError> 
     let found = workflow::find(db, id).await?.ok_or(PublishError::Gone)?;
     may_be_published(&found)?;
     workflow::publish(db, id).await?;
-    activity::record_upload(db, found.author.id, id).await?;
+    activity::record(db, found.author.id, Activity::Upload(id)).await?;
     Ok(())
 }
 

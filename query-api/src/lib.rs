@@ -14,6 +14,8 @@ mod position;
 pub mod rights;
 mod router;
 mod server;
+mod text;
+mod transaction;
 
 pub use context::ApiContext;
 pub use error::{ApiError, Cause, FieldError, Problem};

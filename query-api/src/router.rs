@@ -18,7 +18,10 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
-use crate::handlers::{health, publication, search, similar, tags, workflow, workflow_file, workflow_rack, workflows};
+use crate::handlers::{
+    comments, follows, health, likes, publication, ratings, search, similar, tags, workflow, workflow_file, workflow_rack,
+    workflows,
+};
 use crate::observe;
 
 /// Where the OpenAPI document is.
@@ -44,6 +47,8 @@ const MAX_CONCURRENT: usize = 512;
     tags(
         (name = "search", description = "Find racks"),
         (name = "workflows", description = "Upload, read, change and publish racks"),
+        (name = "reactions", description = "Likes, ratings and comments"),
+        (name = "people", description = "Who follows whom"),
         (name = "tags", description = "Words that authors put on racks"),
         (name = "health", description = "For operators"),
     )
@@ -68,6 +73,23 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(publication::publish_workflow))
         .routes(routes!(publication::unpublish_workflow))
         .routes(routes!(tags::list_tags))
+        .routes(routes!(likes::like_workflow, likes::unlike_workflow))
+        .routes(routes!(likes::list_workflow_likes))
+        .routes(routes!(likes::list_own_likes))
+        .routes(routes!(ratings::rate_workflow, ratings::unrate_workflow))
+        .routes(routes!(ratings::list_ratings))
+        .routes(routes!(comments::list_comments, comments::create_comment))
+        .routes(routes!(
+            comments::get_comment,
+            comments::update_comment,
+            comments::delete_comment
+        ))
+        .routes(routes!(comments::list_replies))
+        .routes(routes!(comments::pin_comment, comments::unpin_comment))
+        .routes(routes!(comments::like_comment, comments::unlike_comment))
+        .routes(routes!(follows::follow_user, follows::unfollow_user))
+        .routes(routes!(follows::list_followers))
+        .routes(routes!(follows::list_following))
 }
 
 /// Routes for operators, which answer however busy the others are.

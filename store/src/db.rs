@@ -19,6 +19,17 @@ pub type PooledConn = sqlx::pool::PoolConnection<sqlx::MySql>;
 /// read too. In one message, so that a caller who gives up in between leaves no connection with a level of its own behind.
 pub(crate) const BEGIN_READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
 
+/// A transaction on a connection of the pool, which rolls back when it is dropped.
+pub type Tx = sqlx::Transaction<'static, sqlx::MySql>;
+
+/// Begins a transaction in which each statement sees what is committed by then, and none locks the gaps between the rows that it reads.
+///
+/// # Errors
+/// The database is not there.
+pub async fn begin_read_committed(db: &Db) -> Result<Tx, crate::StoreError> {
+    Ok(db.begin_with(BEGIN_READ_COMMITTED).await?)
+}
+
 /// Opens a pool. The first connection is made at once, so that a wrong address is an error here and not later.
 ///
 /// # Errors

@@ -4,6 +4,8 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod comment;
+pub mod comment_like;
 pub mod community;
 pub mod count_repair;
 pub mod counters;
@@ -12,17 +14,20 @@ pub mod document;
 pub mod download;
 mod error;
 pub mod files;
+pub mod follow;
 pub mod gaps;
 pub mod health;
 pub mod ids;
 pub mod index_log;
 pub mod index_node;
+pub mod like;
 pub mod migrate;
 pub mod musical_key;
 pub mod parsed_rack;
 pub mod partition;
 pub mod queue;
 pub mod rack_summary;
+pub mod rating;
 pub mod recount;
 pub mod schedule;
 pub mod stats;

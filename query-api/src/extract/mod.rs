@@ -1,13 +1,17 @@
 //! Extractors: a handler's signature is its policy. They authenticate, load and bound.
 
 mod body;
+mod comment;
 mod page;
 mod search_params;
 mod signed_in;
+mod user;
 mod workflow;
 
 pub(crate) use body::{JsonBody, read_json};
+pub(crate) use comment::{HostedComment, ModeratedComment, OwnedComment, VisibleComment};
 pub(crate) use page::{Cursor, PageParams};
 pub(crate) use search_params::SearchParams;
 pub use signed_in::{Admin, MaybeSignedIn, SignedIn};
+pub(crate) use user::UserPath;
 pub(crate) use workflow::{OwnedWorkflow, WorkflowPath, visible_workflow};

@@ -1,7 +1,11 @@
 //! One file a resource: its handlers, and the form in which it is sent.
 
+pub(crate) mod comments;
+pub(crate) mod follows;
 pub(crate) mod health;
+pub(crate) mod likes;
 pub(crate) mod publication;
+pub(crate) mod ratings;
 pub(crate) mod search;
 pub(crate) mod similar;
 pub(crate) mod tags;

@@ -170,7 +170,6 @@ pub async fn unpublish(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> 
 /// The database refused.
 pub async fn delete(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> {
     lock(db, id).await?;
-    crate::activity::forget_upload(db, id).await?;
     sqlx::query!("DELETE FROM collection_workflows WHERE workflow_id = ?", id)
         .execute(&mut *db)
         .await?;

@@ -1,0 +1,79 @@
+//! Writes as one transaction that a client cannot stop half-way, and that is done again when it loses a lock: the one place where that
+//! is decided, so that no deadlock reaches a client.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use rand::RngExt;
+use store::{Conn, StoreError, db};
+
+use crate::context::ApiContext;
+use crate::detached::detached;
+use crate::error::ApiError;
+
+/// Attempts at a transaction that loses against others. Writers lock in one order, so most need one; others' plain SQL does not.
+const ATTEMPTS: u32 = 8;
+
+/// Longest wait before the second attempt, in milliseconds; it doubles. Random, so that those who met once don't meet again.
+const FIRST_WAIT_MS: u64 = 4;
+
+/// Why a write was not made: the database's errors apart, since some of them pass.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The database's.
+    Store(StoreError),
+    /// What the client is told.
+    Api(ApiError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+/// Runs a write in a transaction and commits it. Once begun, it is done whether or not the client waits; each statement in it sees what
+/// is committed by then. Locks come first in it: the workflow, or both users of a follow.
+///
+/// # Errors
+/// Those of the write; nothing is changed then.
+pub(crate) async fn in_transaction<T, W>(context: &ApiContext, write: W) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    W: for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, Refused>> + Send + Sync + 'static,
+{
+    let pool = context.db.clone();
+    detached(async move {
+        let mut attempt = 1;
+        loop {
+            match once(&pool, &write).await {
+                Ok(done) => return Ok(done),
+                Err(Refused::Store(error)) if error.is_lock_conflict() && attempt < ATTEMPTS => {
+                    let longest = FIRST_WAIT_MS << attempt;
+                    let wait = rand::rng().random_range(0..longest);
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                    attempt += 1;
+                }
+                Err(Refused::Store(error)) => return Err(error.into()),
+                Err(Refused::Api(error)) => return Err(error),
+            }
+        }
+    })
+    .await
+}
+
+async fn once<T, W>(pool: &store::Db, write: &W) -> Result<T, Refused>
+where
+    W: for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, Refused>>,
+{
+    let mut tx = db::begin_read_committed(pool).await?;
+    let done = write(&mut tx).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(done)
+}
