@@ -243,11 +243,13 @@ pub(crate) async fn create_comment(
     State(context): State<ApiContext>,
     me: SignedIn,
     WorkflowPath(id): WorkflowPath,
-    JsonBody(draft): JsonBody<CommentDraft>,
+    body: Result<JsonBody<CommentDraft>, ApiError>,
 ) -> Result<(StatusCode, HeaderMap, Json<CommentBody>), ApiError> {
+    // What one may not see is not there, whatever is said of it.
+    visible_workflow(&context, id, Some(me)).await?;
+    let JsonBody(draft) = body?;
     let community = &context.settings.community;
     text::check("content", &draft.content, community.comment_max_chars)?;
-    visible_workflow(&context, id, Some(me)).await?;
     let max_depth = community.comment_max_depth;
     let new = NewComment {
         workflow: id,
