@@ -34,14 +34,15 @@ fn main() -> Outcome<()> {
     } else {
         10
     };
-    let files = corpus_files()?;
+    let limits = Limits::from(&config::Settings::defaults()?.parser);
+    let files = corpus_files(&limits)?;
     let large = large_rack()?;
     if files.is_empty() {
         println!("corpus absent: only the built rack is measured");
     } else {
-        measure("racks and presets of the corpus", &files, passes)?;
+        measure("racks and presets of the corpus", &files, &limits, passes)?;
     }
-    measure("one built rack", std::slice::from_ref(&large), passes)?;
+    measure("one built rack", std::slice::from_ref(&large), &limits, passes)?;
 
     println!("extra memory at its highest, beyond the compressed file:");
     let folder = tempfile::tempdir()?;
@@ -71,7 +72,7 @@ fn main() -> Outcome<()> {
 }
 
 /// Measures all modes on some files, interleaved, and prints a table.
-fn measure(what: &str, files: &[Vec<u8>], passes: u32) -> Outcome<()> {
+fn measure(what: &str, files: &[Vec<u8>], limits: &Limits, passes: u32) -> Outcome<()> {
     let mut total = 0;
     for file in files {
         total += xml_bytes(file)?;
@@ -86,7 +87,7 @@ fn measure(what: &str, files: &[Vec<u8>], passes: u32) -> Outcome<()> {
         for (mode, best) in MODES.iter().zip(&mut best) {
             let begun = processor_time()?;
             for file in files {
-                run(mode, file)?;
+                run(mode, file, limits)?;
             }
             *best = (*best).min(processor_time()?.saturating_sub(begun));
         }
@@ -106,7 +107,7 @@ fn measure(what: &str, files: &[Vec<u8>], passes: u32) -> Outcome<()> {
 }
 
 /// Does one thing with one file; the number keeps the compiler from leaving it out.
-fn run(mode: &str, file: &[u8]) -> Outcome<u64> {
+fn run(mode: &str, file: &[u8], limits: &Limits) -> Outcome<u64> {
     let is_packed = file.starts_with(b"\x1f\x8b");
     let mut packed = GzDecoder::new(file);
     let mut plain = file;
@@ -122,8 +123,7 @@ fn run(mode: &str, file: &[u8]) -> Outcome<u64> {
         }
     }
     if mode == MODES[3] {
-        let limits = Limits::from(&config::Settings::defaults()?.parser);
-        return Ok(u64::from(parse(file, &limits)?.rack.totals.devices));
+        return Ok(u64::from(parse(file, limits)?.rack.totals.devices));
     }
     let look_up = mode == MODES[2];
     let mut reader = Reader::from_reader(BufReader::with_capacity(128 * 1024, source));
@@ -145,8 +145,9 @@ fn run(mode: &str, file: &[u8]) -> Outcome<u64> {
 /// What a child process prints about itself.
 fn report_memory(mode: &str, file: &Path) -> Outcome<()> {
     let bytes = std::fs::read(file)?;
+    let limits = Limits::from(&config::Settings::defaults()?.parser);
     let before = highest_memory()?;
-    run(mode, &bytes)?;
+    run(mode, &bytes, &limits)?;
     let extra = highest_memory()?.saturating_sub(before);
     writeln!(std::io::stdout(), "{:.1} MB", extra as f64 / 1024.0)?;
     Ok(())
@@ -170,7 +171,7 @@ fn highest_memory() -> Outcome<u64> {
 }
 
 /// Racks and device presets of the corpus: those files that parse.
-fn corpus_files() -> Outcome<Vec<Vec<u8>>> {
+fn corpus_files(limits: &Limits) -> Outcome<Vec<Vec<u8>>> {
     let folder = std::env::var_os("RACK_CORPUS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/racks"),
         PathBuf::from,
@@ -178,11 +179,10 @@ fn corpus_files() -> Outcome<Vec<Vec<u8>>> {
     let Ok(index) = std::fs::read_to_string(folder.join("index.tsv")) else {
         return Ok(Vec::new());
     };
-    let limits = Limits::from(&config::Settings::defaults()?.parser);
     let mut files = Vec::new();
     for name in index.lines().skip(1).filter_map(|line| line.split('\t').next()) {
         let bytes = std::fs::read(folder.join(name))?;
-        if parse(&bytes, &limits).is_ok() {
+        if parse(&bytes, limits).is_ok() {
             files.push(bytes);
         }
     }
@@ -208,7 +208,7 @@ fn large_rack() -> Outcome<Vec<u8>> {
 }
 
 fn xml_bytes(file: &[u8]) -> Outcome<u64> {
-    run(MODES[0], file)
+    run(MODES[0], file, &Limits::from(&config::Settings::defaults()?.parser))
 }
 
 fn megabytes(bytes: u64) -> f64 {

@@ -96,8 +96,26 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// Name of the innermost open element.
+    #[inline]
+    pub(super) fn open_name(&self) -> Option<&str> {
+        let frame = self.frames.last()?;
+        self.names.get(frame.name_at as usize..)
+    }
+
     /// An element closes.
     pub(super) fn close(&mut self, name: &str, at: u64) -> Result<(), ParseError> {
+        if self.open_name().is_some_and(|open| open != name) {
+            return Err(ParseError::Malformed {
+                at,
+                what: "a closing tag that does not match the open one",
+            });
+        }
+        self.close_open(at)
+    }
+
+    /// The innermost open element closes.
+    pub(super) fn close_open(&mut self, at: u64) -> Result<(), ParseError> {
         let Some(frame) = self.frames.last() else {
             return Err(ParseError::Malformed {
                 at,
@@ -105,12 +123,6 @@ impl<'a> Machine<'a> {
             });
         };
         let (context, name_at) = (frame.context, frame.name_at as usize);
-        if self.names.get(name_at..) != Some(name) {
-            return Err(ParseError::Malformed {
-                at,
-                what: "a closing tag that does not match the open one",
-            });
-        }
         if !matches!(context, Context::Skip) {
             self.collector.close_parameter(self.frames.len());
             self.leave(context)?;

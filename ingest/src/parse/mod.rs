@@ -1,8 +1,8 @@
 //! The parser: bytes in, a [`ParsedRack`] out, or a named error.
 //!
 //! It does no I/O and trusts nothing: time and memory are bounded by [`Limits`], whatever the bytes are. It is one pass over the
-//! inflating stream, which builds no tree: `window` cuts the stream into tags, `machine` knows what a tag means where it stands, and
-//! `collect` keeps what is worth keeping.
+//! inflating stream, which builds no tree: `window` cuts the stream into pieces and `tags` those into tags, `machine` knows what a tag means
+//! where it stands, and `collect` keeps what is worth keeping.
 
 mod collect;
 mod container;
@@ -12,6 +12,7 @@ mod limits;
 mod machine;
 mod privacy;
 mod sniff;
+mod tags;
 mod value;
 mod window;
 

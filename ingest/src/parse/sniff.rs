@@ -8,7 +8,7 @@ use super::ParseError;
 use super::container::{Container, container, looks_like_xml};
 use super::limits::Limits;
 use super::machine::Machine;
-use super::window::read_head;
+use super::tags::read_head;
 use crate::rack::{Form, Kind};
 
 /// Bytes of a file that [`sniff`] makes use of; more do not hurt.
