@@ -21,14 +21,28 @@ pub(crate) fn key_of(value: &str) -> String {
 
 /// Without control characters and needless blanks, and not too long.
 fn tidy(value: &str) -> String {
-    let spaced = value.split_whitespace().collect::<Vec<_>>().join(" ");
-    spaced.chars().filter(|c| !c.is_control()).take(MAX_VALUE_CHARS).collect()
+    let mut tidy = String::with_capacity(value.len());
+    let mut left = MAX_VALUE_CHARS;
+    for (place, word) in value.split_whitespace().enumerate() {
+        let space = (place > 0).then_some(' ');
+        for c in space.into_iter().chain(word.chars().filter(|c| !c.is_control())).take(left) {
+            tidy.push(c);
+            left -= 1;
+        }
+    }
+    tidy
 }
 
 /// The term of a value, as a segment keeps it; none for a value that says nothing.
 pub(crate) fn term_of(value: &str) -> Option<String> {
     let key = key_of(value);
-    (!key.is_empty()).then(|| format!("{key}{SEPARATOR}{}", tidy(value)))
+    if key.is_empty() {
+        return None;
+    }
+    let mut term = key;
+    term.push(SEPARATOR);
+    term.push_str(&tidy(value));
+    Some(term)
 }
 
 /// Number of a value within its facet.
