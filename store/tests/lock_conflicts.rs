@@ -1,8 +1,11 @@
 //! Which errors of the server mean that a transaction lost against another.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 use store::StoreError;
 use test_support::TestDb;
+use tokio::time::sleep;
 
 #[tokio::test]
 async fn lost_locks_are_told_from_other_errors() {
@@ -51,10 +54,13 @@ async fn a_transaction_that_loses_the_lock_of_the_next_id_is_rolled_back_and_sai
             .await?;
         id_first.commit().await
     });
-    let is_waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'INSERT INTO numbered (held_id) SELECT%'";
-    while db.integer(is_waiting).await == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    // Once the statement runs, nothing but that lock can stop it. (What InnoDB tells of waiting transactions is not renewed while it is asked.)
+    let is_running =
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO numbered (held_id) SELECT%'";
+    while db.integer(is_running).await == 0 {
+        sleep(Duration::from_millis(20)).await;
     }
+    sleep(Duration::from_secs(1)).await;
     let inserted = sqlx::raw_sql("INSERT INTO numbered (held_id) VALUES (2)")
         .execute(&mut *row_first)
         .await;
