@@ -133,6 +133,8 @@ async fn run_now(name: &str, settings: Settings) -> Result<ExitCode> {
     };
     let context = crate::parts::Shared::open(settings).await?.for_jobs();
     let queues = entry.run_now(&context).await?;
+    // Else this process would end before its hints have left it, and workers would find the job at their next look only.
+    context.wake.flush().await;
     if queues.is_empty() {
         line(format!("{name}: nothing to queue"))?;
     }

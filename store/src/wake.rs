@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::RedisSettings;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::StoreError;
@@ -41,10 +41,19 @@ impl Waiters {
     }
 }
 
+/// What goes into the outbox.
+#[derive(Debug)]
+enum Hint {
+    /// This queue has something new.
+    Queue(String),
+    /// Answer when all that came before is on its way.
+    Flush(oneshot::Sender<()>),
+}
+
 /// The way to other processes. Dropping the last clone ends its tasks.
 #[derive(Debug)]
 struct Outbox {
-    queues: mpsc::Sender<String>,
+    hints: mpsc::Sender<Hint>,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
@@ -65,7 +74,7 @@ impl Wake {
             return Ok(Self { waiters, outbox: None });
         }
         let client = redis::Client::open(settings.url.expose())?;
-        let (queues, published) = mpsc::channel(OUTBOX);
+        let (hints, published) = mpsc::channel(OUTBOX);
         let tasks = [
             AbortOnDropHandle::new(tokio::spawn(over_redis::publish(
                 client.clone(),
@@ -78,7 +87,7 @@ impl Wake {
                 Arc::clone(&waiters),
             ))),
         ];
-        let outbox = Some(Arc::new(Outbox { queues, _tasks: tasks }));
+        let outbox = Some(Arc::new(Outbox { hints, _tasks: tasks }));
         Ok(Self { waiters, outbox })
     }
 
@@ -87,7 +96,16 @@ impl Wake {
         self.waiters.wake(queue);
         if let Some(outbox) = &self.outbox {
             // A full outbox means that Redis is slow, and then the poll does.
-            let _ = outbox.queues.try_send(queue.to_owned());
+            let _ = outbox.hints.try_send(Hint::Queue(queue.to_owned()));
+        }
+    }
+
+    /// Waits until the hints given so far have reached Redis, or were given up: for a process that is about to end.
+    pub async fn flush(&self) {
+        let Some(outbox) = &self.outbox else { return };
+        let (answer, answered) = oneshot::channel();
+        if outbox.hints.send(Hint::Flush(answer)).await.is_ok() {
+            let _ = answered.await;
         }
     }
 

@@ -44,6 +44,36 @@ async fn a_hint_reaches_another_process_over_redis() {
 }
 
 #[tokio::test]
+async fn a_hint_that_was_flushed_is_heard_though_its_process_has_ended() {
+    let settings = settings(&test_support::redis_url());
+    let there = Wake::start(&settings).unwrap();
+    let queue = test_support::redis_prefix();
+    // Heard at once, once the other one has subscribed.
+    let first = Wake::start(&settings).unwrap();
+    loop {
+        first.notify(&queue);
+        if timeout(Duration::from_millis(50), there.notified(&queue)).await.is_ok() {
+            break;
+        }
+    }
+    first.flush().await;
+    while timeout(Duration::from_millis(50), there.notified(&queue)).await.is_ok() {}
+    let second = Wake::start(&settings).unwrap();
+    second.notify(&queue);
+    second.flush().await;
+    drop(second);
+    timeout(Duration::from_secs(5), there.notified(&queue)).await.unwrap();
+    // With nobody there it is given up, not waited for.
+    let absent = Wake::start(&RedisSettings {
+        url: Secret::new("redis://127.0.0.1:1"),
+        ..settings
+    })
+    .unwrap();
+    absent.notify(&queue);
+    timeout(Duration::from_secs(5), absent.flush()).await.unwrap();
+}
+
+#[tokio::test]
 async fn without_redis_hints_work_within_the_process_and_nobody_waits_for_it() {
     // A server that accepts and then says nothing is the worst that Redis can be.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,5 +1,6 @@
 //! Hints between processes: PUBLISH and SUBSCRIBE on one channel, each message the name of a queue.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Waiters;
+use super::{Hint, Waiters};
 
 /// Channel of the hints.
 const CHANNEL: &str = "cookbook:wake";
@@ -51,14 +52,22 @@ impl Breaker {
 }
 
 /// Publishes hints as they come, each queue once for all hints that are waiting.
-pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: mpsc::Receiver<String>) {
+pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: mpsc::Receiver<Hint>) {
     let mut breaker = Breaker::new();
     let mut connection: Option<MultiplexedConnection> = None;
     let mut batch = Vec::new();
     while hints.recv_many(&mut batch, super::OUTBOX).await > 0 {
-        batch.sort_unstable();
-        batch.dedup();
-        for queue in batch.drain(..) {
+        let mut queues = BTreeSet::new();
+        let mut flushes = Vec::new();
+        for hint in batch.drain(..) {
+            match hint {
+                Hint::Queue(queue) => {
+                    queues.insert(queue);
+                }
+                Hint::Flush(answer) => flushes.push(answer),
+            }
+        }
+        for queue in queues {
             if breaker.is_open() {
                 continue;
             }
@@ -73,6 +82,10 @@ pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: m
                     breaker.failed("timed out");
                 }
             }
+        }
+        for answer in flushes {
+            // Whoever asked may be gone.
+            let _ = answer.send(());
         }
     }
 }
