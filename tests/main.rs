@@ -2,8 +2,10 @@
 
 mod app;
 mod architecture;
+mod collections;
 mod command_line;
 mod comments;
+mod concurrency;
 mod folders;
 mod kill;
 mod outages;

@@ -86,6 +86,9 @@ impl Walk {
         if path.starts_with("/v1/users/{username}") {
             return path.replace("{username}", "producer-001");
         }
+        if path.starts_with("/v1/collections/{id}") {
+            return self.path_to_collection(path, is_public, name).await;
+        }
         let is_comment = path.starts_with("/v1/comments/{id}");
         assert!(
             (is_comment || path.starts_with("/v1/workflows/{id}")) && path.matches('{').count() == 1,
@@ -103,6 +106,21 @@ impl Walk {
         };
         let id = if is_comment { self.comment_on(id).await } else { id };
         path.replace("{id}", &id.to_string())
+    }
+
+    /// The path with a collection of the owner in it, which holds a workflow of theirs that everybody may see.
+    async fn path_to_collection(&self, path: &str, is_public: bool, name: &str) -> String {
+        let draft = json!({"name": name, "is_public": is_public});
+        let made = self.app.send(&self.owner, Method::POST, "/v1/collections", Some(draft)).await;
+        let path = path.replace("{id}", &made.body["id"].to_string());
+        if !path.contains("{workflow_id}") {
+            return path;
+        }
+        let workflow = self
+            .app
+            .published(&self.owner, reverb_rack(name), json!({ "title": name }))
+            .await;
+        path.replace("{workflow_id}", &workflow.to_string())
     }
 
     /// A comment of the owner on their workflow.

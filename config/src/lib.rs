@@ -11,6 +11,7 @@ mod settings;
 pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
-    DEFAULTS, DataSettings, DatabaseSettings, FilesSettings, HttpSettings, IndexSettings, JobsSettings, LogSettings,
-    ParserSettings, RedisSettings, ScheduleSettings, SearchSettings, Secret, Settings, SettingsError, SimilarSettings,
+    AddressPolicy, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FilesSettings, HttpSettings,
+    IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchSettings, Secret, Settings,
+    SettingsError, SimilarSettings,
 };

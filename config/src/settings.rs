@@ -89,6 +89,18 @@ impl Serialize for Secret {
     }
 }
 
+/// What is kept of the addresses that views and downloads come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressPolicy {
+    /// A hash under the installation's key.
+    Hashed,
+    /// The network.
+    Truncated,
+    /// Nothing.
+    Omitted,
+}
+
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
         $(
@@ -241,6 +253,29 @@ sections! {
         comment_max_depth: u32,
         /// Longest review, in characters.
         review_max_chars: usize,
+        /// Most collections of one person.
+        max_collections: u32,
+        /// Most workflows of one collection.
+        max_collection_workflows: u32,
+    }
+    /// `[events]`: views and downloads.
+    EventsSettings {
+        /// Most that share one INSERT.
+        batch: usize,
+        /// Most that wait.
+        queue: usize,
+        /// Wait of a group for more, in milliseconds.
+        linger_ms: u64,
+        /// Seconds within which the same again does not count.
+        repeat_s: u64,
+        /// What is kept of addresses.
+        addresses: AddressPolicy,
+        /// Days that it is kept.
+        keep_addresses_days: u32,
+        /// Whether reading a page is a view.
+        view_on_read: bool,
+        /// Parts of user agents of programs that look at everything.
+        bots: Vec<String>,
     }
     /// `[schedule]`: cron expressions, in UTC.
     ScheduleSettings {
@@ -252,6 +287,8 @@ sections! {
         sweep_files: String,
         /// Compare indexes with MySQL.
         compare_index: String,
+        /// Forget old addresses.
+        forget_addresses: String,
         /// Delete old jobs.
         prune_jobs: String,
         /// Shorten the log of changes.
@@ -287,6 +324,8 @@ sections! {
         similar: SimilarSettings,
         /// Limits of what people write.
         community: CommunitySettings,
+        /// Views and downloads.
+        events: EventsSettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

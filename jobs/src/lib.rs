@@ -12,6 +12,7 @@ mod build_index;
 mod context;
 mod extend_partitions;
 mod follow;
+mod forget_addresses;
 mod job;
 mod parse_rack;
 mod poller;

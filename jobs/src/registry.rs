@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use store::queue::{ExtendPartitions, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending};
+use store::queue::{
+    ExtendPartitions, ForgetAddresses, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending,
+};
 
 use crate::{
-    Context, Job, extend_partitions, parse_rack, prune_index_log, prune_jobs, repair_counts, roll_up, sweep_files, sweep_pending,
+    Context, Job, extend_partitions, forget_addresses, parse_rack, prune_index_log, prune_jobs, repair_counts, roll_up,
+    sweep_files, sweep_pending,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -21,6 +24,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<SweepFiles, _, _>(sweep_files::run).at_most(AN_HOUR),
         Job::new::<PruneJobs, _, _>(prune_jobs::run),
         Job::new::<PruneIndexLog, _, _>(prune_index_log::run),
+        Job::new::<ForgetAddresses, _, _>(forget_addresses::run).at_most(AN_HOUR),
         Job::new::<ExtendPartitions, _, _>(extend_partitions::run).at_most(AN_HOUR),
         Job::new::<RollUp, _, _>(roll_up::run).at_most(AN_HOUR),
     ]

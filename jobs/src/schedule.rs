@@ -15,7 +15,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ExtendPartitions, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending, enqueue,
+    ExtendPartitions, ForgetAddresses, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending,
+    enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<SweepPending>(|at| &at.sweep_pending).only_if(|db| sweep_pending::is_needed(db).boxed()),
         Entry::new::<RepairCounts>(|at| &at.repair_counts).only_if(|db| repair_counts::is_needed(db).boxed()),
         Entry::new::<SweepFiles>(|at| &at.sweep_files),
+        Entry::new::<ForgetAddresses>(|at| &at.forget_addresses),
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
         Entry::new::<ExtendPartitions>(|at| &at.extend_partitions),

@@ -19,8 +19,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    comments, follows, health, likes, publication, ratings, search, similar, tags, workflow, workflow_file, workflow_rack,
-    workflows,
+    collections, comments, follows, health, likes, publication, ratings, search, similar, tags, workflow, workflow_file,
+    workflow_rack, workflows,
 };
 use crate::observe;
 
@@ -48,6 +48,7 @@ const MAX_CONCURRENT: usize = 512;
         (name = "search", description = "Find racks"),
         (name = "workflows", description = "Upload, read, change and publish racks"),
         (name = "reactions", description = "Likes, ratings and comments"),
+        (name = "collections", description = "Lists of racks that people keep"),
         (name = "people", description = "Who follows whom"),
         (name = "tags", description = "Words that authors put on racks"),
         (name = "health", description = "For operators"),
@@ -87,6 +88,20 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(comments::list_replies))
         .routes(routes!(comments::pin_comment, comments::unpin_comment))
         .routes(routes!(comments::like_comment, comments::unlike_comment))
+        .routes(routes!(collections::create_collection))
+        .routes(routes!(
+            collections::get_collection,
+            collections::update_collection,
+            collections::delete_collection
+        ))
+        .routes(routes!(collections::list_collection_workflows))
+        .routes(routes!(
+            collections::put_collection_workflow,
+            collections::delete_collection_workflow
+        ))
+        .routes(routes!(collections::list_own_collections))
+        .routes(routes!(collections::list_user_collections))
+        .routes(routes!(collections::list_collections_with_workflow))
         .routes(routes!(follows::follow_user, follows::unfollow_user))
         .routes(routes!(follows::list_followers))
         .routes(routes!(follows::list_following))

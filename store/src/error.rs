@@ -10,6 +10,9 @@ const ER_LOCK_WAIT_TIMEOUT: u16 = 1205;
 /// where a table has run out of ids; then the attempts run out too.
 const ER_AUTOINC_READ_FAILED: u16 = 1467;
 
+/// MySQL and MariaDB: a row refers to one that does not exist.
+const ER_NO_REFERENCED_ROW_2: u16 = 1452;
+
 /// An operation on the database, the file store or Redis failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -49,6 +52,21 @@ impl StoreError {
                     ER_LOCK_DEADLOCK | ER_LOCK_WAIT_TIMEOUT | ER_AUTOINC_READ_FAILED
                 )
             })
+    }
+
+    /// Whether what was written refers to a row that does not exist, by a foreign key or by a trigger in its place.
+    pub fn is_missing_parent(&self) -> bool {
+        self.server_number() == Some(ER_NO_REFERENCED_ROW_2)
+    }
+
+    /// Number of the server's error, if it is one.
+    fn server_number(&self) -> Option<u16> {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return None;
+        };
+        error
+            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+            .map(sqlx::mysql::MySqlDatabaseError::number)
     }
 
     /// Whether the database or the file store could not be reached at all, as opposed to having refused.

@@ -4,6 +4,7 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod collection;
 pub mod comment;
 pub mod comment_like;
 pub mod community;
@@ -13,6 +14,9 @@ pub mod db;
 pub mod document;
 pub mod download;
 mod error;
+pub mod event;
+pub mod event_retention;
+pub mod event_writer;
 pub mod files;
 pub mod follow;
 pub mod gaps;

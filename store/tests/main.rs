@@ -8,6 +8,7 @@
 mod adoption;
 mod counts;
 mod deletions;
+mod events;
 mod explained;
 mod files;
 mod index_log_triggers;

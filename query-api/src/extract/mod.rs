@@ -1,6 +1,7 @@
 //! Extractors: a handler's signature is its policy. They authenticate, load and bound.
 
 mod body;
+mod collection;
 mod comment;
 mod page;
 mod search_params;
@@ -9,6 +10,7 @@ mod user;
 mod workflow;
 
 pub(crate) use body::{JsonBody, read_json};
+pub(crate) use collection::{EntryPath, OwnedCollection, VisibleCollection};
 pub(crate) use comment::{HostedComment, ModeratedComment, OwnedComment, VisibleComment};
 pub(crate) use page::{Cursor, PageParams};
 pub(crate) use search_params::SearchParams;

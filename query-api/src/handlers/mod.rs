@@ -1,5 +1,6 @@
 //! One file a resource: its handlers, and the form in which it is sent.
 
+pub(crate) mod collections;
 pub(crate) mod comments;
 pub(crate) mod follows;
 pub(crate) mod health;

@@ -59,6 +59,8 @@ scheduled! {
     RepairCounts = "repair-counts",
     /// Remove stored files that no row names.
     SweepFiles = "sweep-files",
+    /// Forget from where old views and downloads came.
+    ForgetAddresses = "forget-addresses",
     /// Delete finished jobs that are old, and workers long gone.
     PruneJobs = "prune-jobs",
     /// Shorten the log of changes to what a follower may still need.
