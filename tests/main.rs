@@ -6,6 +6,7 @@ mod collections;
 mod command_line;
 mod comments;
 mod concurrency;
+mod finding;
 mod folders;
 mod kill;
 mod outages;

@@ -13,32 +13,57 @@ async fn each_condition_alone_hides_a_workflow_from_pages_and_from_search() {
     let app = TestApp::start().await;
     let user = app.user("producer-001").await;
     let id = app.published(&user, reverb_rack("Seen"), json!({"title": "Seen"})).await;
+    let other = app.user("producer-002").await;
+    let asked = app.published(&other, reverb_rack("Asked"), json!({"title": "Asked"})).await;
+    app.db
+        .shell()
+        .execute(&format!(
+            "UPDATE workflows SET content_hash = NULL, genre = 'Unheard' WHERE id = {id}"
+        ))
+        .await;
+    app.follow().await;
+    // Every answer that could show it without a search for it.
+    let shown = async || -> Vec<bool> {
+        let suggested = app.get("/v1/suggest?q=seen").await.body["items"].clone();
+        let author = app.get("/v1/suggest?q=producer-001").await.body["items"].clone();
+        let values = app.get("/v1/facets/genre?q=unh").await.body["values"].clone();
+        let totals = app.get("/v1/search?limit=0&facets=genre").await.body["facets"]["genre"]["values"].clone();
+        let similar = app.get(&format!("/v1/workflows/{asked}/similar")).await.body["items"].clone();
+        let similar_to_it = app.get(&format!("/v1/workflows/{id}/similar")).await;
+        let lists = [suggested, author, values, totals, similar];
+        let full = lists.iter().map(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+        full.chain([similar_to_it.status == StatusCode::OK]).collect()
+    };
     let path = format!("/v1/workflows/{id}");
     for (hide, show) in [
         (
-            "UPDATE workflows SET is_published = FALSE",
+            "UPDATE workflows SET is_published = FALSE WHERE title = 'Seen'",
             "UPDATE workflows SET is_published = TRUE",
         ),
         (
-            "UPDATE workflows SET published_at = NOW() + INTERVAL 1 HOUR",
+            "UPDATE workflows SET published_at = NOW() + INTERVAL 1 HOUR WHERE title = 'Seen'",
             "UPDATE workflows SET published_at = NOW() - INTERVAL 1 HOUR",
         ),
         (
-            "UPDATE workflows SET taken_down_at = NOW()",
+            "UPDATE workflows SET taken_down_at = NOW() WHERE title = 'Seen'",
             "UPDATE workflows SET taken_down_at = NULL",
         ),
-        ("UPDATE users SET is_active = FALSE", "UPDATE users SET is_active = TRUE"),
         (
-            "UPDATE users SET suspended_at = NOW()",
+            "UPDATE users SET is_active = FALSE WHERE username = 'producer-001'",
+            "UPDATE users SET is_active = TRUE",
+        ),
+        (
+            "UPDATE users SET suspended_at = NOW() WHERE username = 'producer-001'",
             "UPDATE users SET suspended_at = NULL",
         ),
         (
-            "UPDATE workflows SET is_published = NULL",
+            "UPDATE workflows SET is_published = NULL WHERE title = 'Seen'",
             "UPDATE workflows SET is_published = TRUE, published_at = NULL",
         ),
     ] {
         assert_eq!(app.get(&path).await.status, StatusCode::OK);
         assert_eq!(app.search("q=seen").await, [id]);
+        assert_eq!(shown().await, [true; 6], "before {hide}");
         app.db.shell().execute(hide).await;
         app.follow().await;
         for sub in ["", "/file", "/rack"] {
@@ -46,10 +71,38 @@ async fn each_condition_alone_hides_a_workflow_from_pages_and_from_search() {
             asked.assert_problem(StatusCode::NOT_FOUND, "not_found");
         }
         assert!(app.search("q=seen").await.is_empty(), "{hide}");
+        assert_eq!(shown().await, [false; 6], "{hide}");
         app.db.shell().execute(show).await;
         app.follow().await;
     }
     assert_eq!(app.search("q=seen").await, [id]);
+}
+
+#[tokio::test]
+async fn what_is_published_for_later_is_shown_by_every_answer_when_its_time_comes_without_a_write() {
+    let app = TestApp::start().await;
+    let user = app.user("producer-001").await;
+    app.db
+        .shell()
+        .execute(&format!(
+            "INSERT INTO workflows SET user_id = {}, title = 'Sunrise', slug = 'sunrise', rack_type = 'instrument', genre = 'Dawn',
+               adg_file_path = 'none.adg', is_published = TRUE, published_at = NOW() + INTERVAL 3 SECOND",
+            user.id
+        ))
+        .await;
+    app.follow().await;
+    let shown = async || -> Vec<bool> {
+        let found = !app.search("q=sunrise").await.is_empty();
+        let totals = app.get("/v1/search?limit=0&facets=genre").await.body;
+        let suggested = app.get("/v1/suggest?q=daw").await.body["items"].clone();
+        let values = app.get("/v1/facets/genre?q=daw").await.body["values"].clone();
+        let page = app.get("/v1/workflows/1").await.status == StatusCode::OK;
+        let full = [totals["facets"]["genre"]["values"].clone(), suggested, values].map(|list| list != json!([]));
+        [&full[..], &[found, page, totals["total"] == 1]].concat()
+    };
+    assert_eq!(shown().await, [false; 6]);
+    tokio::time::sleep(Duration::from_millis(4_500)).await;
+    assert_eq!(shown().await, [true; 6]);
 }
 
 #[tokio::test]

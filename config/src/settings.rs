@@ -212,6 +212,8 @@ sections! {
         macros: f64,
         /// Weight of the title.
         title: f64,
+        /// Weight of the description.
+        text: f64,
         /// Weight of the genre.
         genre: f64,
         /// Weight of the key.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::Utc;
 use tantivy::columnar::Cardinality;
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
@@ -26,6 +27,8 @@ pub(crate) struct SegmentColumns {
     pub(crate) listed_at: Vec<i64>,
     /// By document; not a number where there is none.
     bpm: Vec<f64>,
+    /// Documents that had still to become visible when this was made, and since when they are: the latest first.
+    waiting: Vec<(i64, DocId)>,
 }
 
 /// Values that the documents of a segment have in one facet. Columns of tantivy hold the same by ordinals of the segment; read one by
@@ -99,6 +102,12 @@ impl SegmentColumns {
         (!bpm.is_nan()).then_some(bpm)
     }
 
+    /// Documents that are not to be seen yet at a time, deleted ones included.
+    pub(crate) fn hidden_at(&self, now: i64) -> impl Iterator<Item = DocId> + '_ {
+        let hidden = self.waiting.iter().take_while(move |(from, _)| *from > now);
+        hidden.map(|(_, doc)| *doc)
+    }
+
     fn build(reader: &SegmentReader, values: &[FacetValues; Facet::ALL.len()], counters: &Counters) -> tantivy::Result<Self> {
         let mut by_facet: [FacetColumn; Facet::ALL.len()] = Default::default();
         for facet in Facet::ALL {
@@ -107,11 +116,19 @@ impl SegmentColumns {
         let fast = reader.fast_fields();
         let (ids, listed_at, bpm) = (fast.u64("id")?, fast.i64("listed_at")?, fast.f64("bpm")?);
         let docs = 0..reader.max_doc();
+        let (visible_from, now) = (fast.i64("visible_from")?, Utc::now().timestamp());
+        let mut waiting = Vec::new();
+        if visible_from.max_value() > now {
+            let from = docs.clone().map(|doc| (visible_from.first(doc).unwrap_or(0), doc));
+            waiting.extend(from.filter(|(from, _)| *from > now));
+            waiting.sort_unstable_by(|a, b| b.cmp(a));
+        }
         Ok(Self {
             values: by_facet,
             slots: counters.slots(docs.clone().map(|doc| ids.first(doc).unwrap_or(0))),
             listed_at: docs.clone().map(|doc| listed_at.first(doc).unwrap_or(0)).collect(),
             bpm: docs.map(|doc| bpm.first(doc).unwrap_or(f64::NAN)).collect(),
+            waiting,
         })
     }
 }

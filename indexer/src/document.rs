@@ -287,7 +287,7 @@ fn group_of(device: &DeviceSummary) -> &str {
 }
 
 /// The name under which a device is grouped of which only a name is known, or maybe its element.
-fn group_of_name(name: &str) -> &str {
+pub(crate) fn group_of_name(name: &str) -> &str {
     device_of_name(name).map_or(name, |device| device.facet())
 }
 

@@ -171,7 +171,7 @@ impl Index {
     }
 
     /// Answers several requests as of the same moment, in their order. Those with the same text, such as a page's hits and the counts
-    /// beside its lists, are answered in one pass over the index; the first one's deadline is then that of all.
+    /// beside its lists, are answered in one pass over the index. Time and deadline are those of the first.
     ///
     /// # Errors
     /// There is no index yet, a request asks for what cannot be answered, or the index failed.

@@ -26,7 +26,9 @@ mod schema;
 mod search;
 mod similar;
 mod spread;
+mod suggest;
 mod text;
+mod totals;
 mod values;
 
 pub use build::{BuildProgress, Built};
@@ -46,5 +48,6 @@ pub use response::{
     Card, CardAuthor, FacetCounts, FacetValue, Hit, Mix, NumberCounts, Requirements, SearchResponse, Step as NumberStep,
 };
 pub use schema::SCHEMA_VERSION;
-pub use similar::{Likeness, LikenessKind, Similar};
+pub use similar::{Likeness, LikenessKind, Similar, SimilarRacks};
+pub use suggest::{FacetSearch, Suggestion, Suggestions};
 pub use text::{fold, words};

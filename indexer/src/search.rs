@@ -16,12 +16,13 @@ use crate::collector::{Found, MAX_PREDICATES, Order, Pass, Question, Ranked};
 use crate::columns::{SegmentColumns, columns_of};
 use crate::counters::{Counters, CountersView};
 use crate::facet::Facet;
-use crate::filter::{Control, Group, Harmony, Number, Range, TempoNear};
+use crate::filter::{Control, Group, Harmony, MAX_GROUPS, Number, Range, TempoNear};
 use crate::generation::Generation;
 use crate::predicate::{groups_of, prepare};
 use crate::query::{everything, text_query};
 use crate::request::{Cursor, SearchRequest, Sort};
 use crate::response::{Card, FacetCounts, FacetValue, Hit, Mix, SearchResponse};
+use crate::totals::Totals;
 use crate::values::{ValueId, key_of};
 use crate::{Condition, Test};
 
@@ -31,11 +32,15 @@ const MAX_LIMIT: usize = 1000;
 /// Most hits that may be left out before a page; cursors go deeper.
 const MAX_SKIP: usize = 100_000;
 
+// A request always finds room in a pass of its own: its groups, and what a tempo and a rack to mix with add.
+const _: () = assert!(MAX_GROUPS + 4 <= MAX_PREDICATES);
+
 /// A searcher with its companions, and the place in the log that it reflects.
 pub(crate) struct Snapshot {
     pub(crate) generation: Arc<Generation>,
     pub(crate) searcher: Searcher,
     pub(crate) columns: Vec<Arc<SegmentColumns>>,
+    totals: Totals,
     pub(crate) position: Position,
 }
 
@@ -48,28 +53,36 @@ impl Snapshot {
         before: Option<&Snapshot>,
     ) -> tantivy::Result<Self> {
         let searcher = generation.reader.searcher();
+        let before = before.filter(|before| Arc::ptr_eq(&before.generation, &generation));
         let known: HashMap<SegmentId, Arc<SegmentColumns>> = before
-            .filter(|before| Arc::ptr_eq(&before.generation, &generation))
             .map(|before| {
                 let ids = before.searcher.segment_readers().iter().map(|reader| reader.segment_id());
                 ids.zip(before.columns.iter().cloned()).collect()
             })
             .unwrap_or_default();
         let columns = columns_of(&searcher, &known, &generation.values, counters)?;
+        let totals = Totals::of(
+            &searcher,
+            &columns,
+            before.map(|before| (&before.searcher, &before.columns[..], &before.totals)),
+        );
         Ok(Self {
             generation,
             searcher,
             columns,
+            totals,
             position,
         })
     }
 
     /// Answers requests, in their order. Those with the same text are answered in one pass.
     pub(crate) fn search(&self, requests: &[SearchRequest], counters: &CountersView) -> Result<Vec<SearchResponse>, SearchError> {
-        let asked = requests
-            .iter()
-            .map(|request| Asked::of(self, request, counters))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut asked = Vec::with_capacity(requests.len());
+        for request in requests {
+            let mut one = Asked::of(self, request, counters)?;
+            (one.request.now, one.request.deadline) = (requests[0].now, requests[0].deadline);
+            asked.push(one);
+        }
         let mut answers: Vec<Option<SearchResponse>> = requests.iter().map(|_| None).collect();
         while let Some(first) = answers.iter().position(Option::is_none) {
             let request = &asked[first].request;
@@ -77,7 +90,7 @@ impl Snapshot {
             let mut pass = self.pass_of(request, counters);
             let mut together = Vec::new();
             for (at, asked) in asked.iter().enumerate().skip(first) {
-                let same = asked.request.text == request.text && asked.request.now == request.now;
+                let same = asked.request.text == request.text;
                 if answers[at].is_none() && same && self.join(asked, text.is_some(), &mut pass) {
                     together.push(at);
                 }
@@ -88,6 +101,29 @@ impl Snapshot {
             }
         }
         Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Counts of one facet's values among what is visible.
+    pub(crate) fn visible_totals(&self, facet: Facet, now: i64) -> Vec<u32> {
+        self.totals.visible(facet, &self.searcher, &self.columns, now)
+    }
+
+    /// Counts of the values of a request's first facet, by their numbers.
+    pub(crate) fn count_one(&self, request: &SearchRequest, counters: &CountersView) -> Result<Vec<u32>, SearchError> {
+        let asked = Asked::of(self, request, counters)?;
+        let text = text_query(&asked.request.text, &self.generation.fields, &self.searcher)?;
+        if text.is_none() && asked.groups.is_empty() {
+            let facet = request
+                .facets
+                .first()
+                .map(|facet| self.visible_totals(*facet, request.now.timestamp()));
+            return Ok(facet.unwrap_or_default());
+        }
+        let mut pass = self.pass_of(&asked.request, counters);
+        self.join(&asked, text.is_some(), &mut pass);
+        let mut found = self.make(&*text.unwrap_or_else(everything), &pass)?;
+        let counts = found.pop().and_then(|mut found| found.counts.pop());
+        Ok(counts.unwrap_or_default())
     }
 
     /// A pass without questions yet.
@@ -138,7 +174,12 @@ impl Snapshot {
         pass.questions.push(Question {
             needs: bits.iter().fold(0, |all, (bit, _)| all | bit),
             controls,
-            facets: request.facets.clone(),
+            // What nothing narrows is counted already.
+            facets: if asked.groups.is_empty() && !has_text {
+                Vec::new()
+            } else {
+                request.facets.clone()
+            },
             numbers: request.numbers.clone(),
             order: Order {
                 sort: request.sort,
@@ -186,12 +227,18 @@ impl Snapshot {
                 .iter()
                 .map(|ranked| self.hit(ranked, counters, question.order.scored))
                 .collect::<Result<_, _>>()?,
-            facets: question
-                .facets
-                .iter()
-                .zip(found.counts)
-                .map(|(facet, counts)| self.facet_counts(*facet, &counts, request))
-                .collect(),
+            facets: if question.facets.is_empty() {
+                let now = request.now.timestamp();
+                let totals = request.facets.iter().map(|facet| (facet, self.visible_totals(*facet, now)));
+                totals
+                    .map(|(facet, counts)| self.facet_counts(*facet, &counts, request))
+                    .collect()
+            } else {
+                let counted = question.facets.iter().zip(found.counts);
+                counted
+                    .map(|(facet, counts)| self.facet_counts(*facet, &counts, request))
+                    .collect()
+            },
             numbers: found.numbers,
             mix: asked.mix,
             next,
@@ -308,7 +355,7 @@ impl Asked {
             Some(id) => Some(mix_with(id, snapshot, &mut request, counters)?),
             None => None,
         };
-        if request.sort == Sort::BpmDistance && request.tempo.is_none() {
+        if request.sort == Sort::BpmDistance && request.tempo.is_none() && mix.is_none() {
             return Err(SearchError::NoTempo);
         }
         Ok(Self {

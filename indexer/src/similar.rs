@@ -3,15 +3,18 @@
 //! BM25 over the names of the source gathers candidates; each is then compared name by name, and says why it is alike.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use config::SimilarSettings;
 use store::musical_key::MusicalKey;
+use tantivy::Term;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{Searcher, Term};
 
 use crate::counters::CountersView;
+use crate::document::group_of_name;
+use crate::facet::Facet;
 use crate::request::SearchRequest;
 use crate::response::{Card, Hit};
 use crate::search::Snapshot;
@@ -40,6 +43,15 @@ pub struct Similar {
     pub reasons: Vec<Likeness>,
 }
 
+/// Racks that are like another one.
+#[derive(Clone, Debug)]
+pub struct SimilarRacks {
+    /// The most alike first.
+    pub racks: Vec<Similar>,
+    /// Id of the last change in `index_log` that the answer reflects.
+    pub position: u64,
+}
+
 /// One thing that two racks have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Likeness {
@@ -64,6 +76,8 @@ pub enum LikenessKind {
     Macros,
     /// Words of the title.
     Title,
+    /// Words of the description's beginning.
+    Text,
     /// Genre.
     Genre,
     /// Same key, or one that mixes with it.
@@ -81,6 +95,7 @@ impl LikenessKind {
             LikenessKind::Tags => "tags",
             LikenessKind::Macros => "macros",
             LikenessKind::Title => "title",
+            LikenessKind::Text => "text",
             LikenessKind::Genre => "genre",
             LikenessKind::Key => "key",
             LikenessKind::Tempo => "tempo",
@@ -99,10 +114,16 @@ impl Index {
         id: u64,
         limit: usize,
         now: DateTime<Utc>,
+        deadline: Option<Instant>,
         weights: &SimilarSettings,
-    ) -> Result<Option<Vec<Similar>>, SearchError> {
+    ) -> Result<Option<SimilarRacks>, SearchError> {
         let snapshot = self.snapshot().ok_or(SearchError::NotReady)?;
-        snapshot.similar(id, limit, now, weights, &self.shared.counters.view())
+        let request = SearchRequest {
+            now,
+            deadline,
+            ..SearchRequest::default()
+        };
+        snapshot.similar(id, limit, &request, weights, &self.shared.counters.view())
     }
 }
 
@@ -111,15 +132,11 @@ impl Snapshot {
         &self,
         id: u64,
         limit: usize,
-        now: DateTime<Utc>,
+        request: &SearchRequest,
         weights: &SimilarSettings,
         counters: &CountersView,
-    ) -> Result<Option<Vec<Similar>>, SearchError> {
-        let request = SearchRequest {
-            now,
-            ..SearchRequest::default()
-        };
-        let Some(source) = self.visible(id, &request, counters)? else {
+    ) -> Result<Option<SimilarRacks>, SearchError> {
+        let Some(source) = self.visible(id, request, counters)? else {
             return Ok(None);
         };
         let mut terms = self.terms(&source.card)?;
@@ -127,8 +144,8 @@ impl Snapshot {
             let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
             (Occur::Should, query)
         });
-        let candidates = self.best(&BooleanQuery::new(clauses.collect()), CANDIDATES, &request, counters)?;
-        let mut comparison = Comparison::new(self, &source.card, weights);
+        let candidates = self.best(&BooleanQuery::new(clauses.collect()), CANDIDATES, request, counters)?;
+        let mut comparison = Comparison::new(self, &source.card, weights, request.now.timestamp());
         let mut alike = Vec::new();
         for mut hit in candidates {
             if hit.card.id == id {
@@ -143,21 +160,25 @@ impl Snapshot {
         }
         alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.hit.card.id.cmp(&a.1.hit.card.id)));
         let alike = alike.into_iter().map(|(_, similar)| similar).collect();
-        Ok(Some(arrange(alike, source.card.content_hash, limit)))
+        Ok(Some(SimilarRacks {
+            racks: arrange(alike, source.card.content_hash, limit),
+            position: self.position.cursor(),
+        }))
     }
 
     /// Words of the source's names, by which candidates are found.
     fn terms(&self, card: &Card) -> tantivy::Result<Vec<Term>> {
         let texts = &self.generation.fields.texts;
         let title = [card.title.clone()];
-        let genre: Vec<String> = card.genre.iter().cloned().collect();
+        // Many mention their genre.
+        let description: Vec<String> = card.genre.iter().chain([&card.excerpt]).cloned().collect();
         let sources: [(Field, &[String]); 6] = [
             (texts.devices, &card.devices),
             (texts.plugins, &card.plugins),
             (texts.tags, &card.tags),
             (texts.macros, &card.macros),
             (texts.title, &title),
-            (texts.description, &genre),
+            (texts.description, &description),
         ];
         let mut terms = Vec::new();
         for (field, names) in sources {
@@ -176,28 +197,42 @@ impl Snapshot {
 
 /// The source, ready to be compared with many.
 struct Comparison<'a> {
-    searcher: &'a Searcher,
+    snapshot: &'a Snapshot,
     weights: &'a SimilarSettings,
     source: &'a Card,
-    lists: [(LikenessKind, f64, Field); 5],
-    /// Rarity of names that were met, by field.
-    rarities: HashMap<(Field, String), f64>,
+    lists: [(LikenessKind, f64, Counted); 6],
+    /// Counts of facet values, of those facets that are needed.
+    totals: HashMap<Facet, Vec<u32>>,
+    /// Rarity of names that were met.
+    rarities: HashMap<(Counted, String), f64>,
+}
+
+/// Where it is known how many documents have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    /// It is a value of a facet.
+    Values(Facet),
+    /// It consists of words of a field.
+    Words(Field),
 }
 
 impl<'a> Comparison<'a> {
-    fn new(snapshot: &'a Snapshot, source: &'a Card, weights: &'a SimilarSettings) -> Self {
+    fn new(snapshot: &'a Snapshot, source: &'a Card, weights: &'a SimilarSettings, now: i64) -> Self {
         let texts = &snapshot.generation.fields.texts;
+        let facets = [Facet::Device, Facet::Plugin, Facet::Tag];
         Self {
-            searcher: &snapshot.searcher,
+            snapshot,
             weights,
             source,
             lists: [
-                (LikenessKind::Devices, weights.devices, texts.devices),
-                (LikenessKind::Plugins, weights.plugins, texts.plugins),
-                (LikenessKind::Tags, weights.tags, texts.tags),
-                (LikenessKind::Macros, weights.macros, texts.macros),
-                (LikenessKind::Title, weights.title, texts.title),
+                (LikenessKind::Devices, weights.devices, Counted::Values(Facet::Device)),
+                (LikenessKind::Plugins, weights.plugins, Counted::Values(Facet::Plugin)),
+                (LikenessKind::Tags, weights.tags, Counted::Values(Facet::Tag)),
+                (LikenessKind::Macros, weights.macros, Counted::Words(texts.macros)),
+                (LikenessKind::Title, weights.title, Counted::Words(texts.title)),
+                (LikenessKind::Text, weights.text, Counted::Words(texts.description)),
             ],
+            totals: facets.map(|facet| (facet, snapshot.visible_totals(facet, now))).into(),
             rarities: HashMap::new(),
         }
     }
@@ -206,9 +241,9 @@ impl<'a> Comparison<'a> {
     /// names weigh as their rarity (tf-idf with tf 0 or 1; Salton and Buckley 1988): 1 for the same names, 0 for none in common.
     fn reasons(&mut self, other: &Card) -> tantivy::Result<Vec<Likeness>> {
         let mut reasons = Vec::new();
-        for (kind, weight, field) in self.lists {
+        for (kind, weight, counted) in self.lists {
             let (mine, theirs) = (names_of(self.source, kind), names_of(other, kind));
-            let (score, values) = self.cosine(field, &mine, &theirs)?;
+            let (score, values) = self.cosine(counted, &mine, &theirs)?;
             reasons.push(Likeness {
                 kind,
                 values,
@@ -243,15 +278,15 @@ impl<'a> Comparison<'a> {
         Ok(reasons)
     }
 
-    fn cosine(&mut self, field: Field, mine: &[String], theirs: &[String]) -> tantivy::Result<(f64, Vec<String>)> {
+    fn cosine(&mut self, counted: Counted, mine: &[String], theirs: &[String]) -> tantivy::Result<(f64, Vec<String>)> {
         let known: HashSet<String> = mine.iter().map(|name| key_of(name)).collect();
         let (mut of_mine, mut of_theirs, mut of_both) = (0.0, 0.0, 0.0);
         for name in mine {
-            of_mine += self.rarity(field, name)?.powi(2);
+            of_mine += self.rarity(counted, name)?.powi(2);
         }
         let mut shared = Vec::new();
         for name in theirs {
-            let rarity = self.rarity(field, name)?;
+            let rarity = self.rarity(counted, name)?;
             of_theirs += rarity.powi(2);
             if known.contains(&key_of(name)) {
                 of_both += rarity.powi(2);
@@ -266,18 +301,28 @@ impl<'a> Comparison<'a> {
         Ok((of_both / (of_mine * of_theirs).sqrt(), values))
     }
 
-    /// How rare a name is: `ln(1 + documents / documents with it)`. A name of several words is taken to be in as many documents as the
-    /// rarest of them, which is the most that it can be.
-    fn rarity(&mut self, field: Field, name: &str) -> tantivy::Result<f64> {
-        let slot = (field, key_of(name));
+    /// How rare a name is: `ln(1 + documents / documents with it)`. Where only words are counted, a name of several is taken to be in as
+    /// many documents as the rarest of them, which is the most that it can be.
+    fn rarity(&mut self, counted: Counted, name: &str) -> tantivy::Result<f64> {
+        let slot = (counted, key_of(name));
         if let Some(rarity) = self.rarities.get(&slot) {
             return Ok(*rarity);
         }
-        let documents = self.searcher.num_docs().max(1);
-        let mut with_it = documents;
-        for word in words(name) {
-            with_it = with_it.min(self.searcher.doc_freq(&Term::from_field_text(field, &word))?);
-        }
+        let documents = self.snapshot.searcher.num_docs().max(1);
+        let with_it = match counted {
+            Counted::Values(facet) => {
+                let number = self.snapshot.generation.values[facet.number()].find(name);
+                let count = number.and_then(|number| self.totals.get(&facet)?.get(number as usize));
+                count.copied().map_or(0, u64::from)
+            }
+            Counted::Words(field) => {
+                let mut with_it = documents;
+                for word in words(name) {
+                    with_it = with_it.min(self.snapshot.searcher.doc_freq(&Term::from_field_text(field, &word))?);
+                }
+                with_it
+            }
+        };
         let rarity = (1.0 + documents as f64 / with_it.max(1) as f64).ln();
         self.rarities.insert(slot, rarity);
         Ok(rarity)
@@ -287,11 +332,20 @@ impl<'a> Comparison<'a> {
 /// Names of one sort, each once.
 fn names_of(card: &Card, kind: LikenessKind) -> Vec<String> {
     match kind {
-        LikenessKind::Devices => card.devices.clone(),
+        // Old and new elements of one device are one name.
+        LikenessKind::Devices => {
+            let groups: BTreeSet<&str> = card.devices.iter().map(|name| group_of_name(name)).collect();
+            groups.into_iter().map(str::to_owned).collect()
+        }
         LikenessKind::Plugins => card.plugins.clone(),
         LikenessKind::Tags => card.tags.clone(),
         LikenessKind::Macros => card.macros.clone(),
         LikenessKind::Title => words(&card.title).into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        LikenessKind::Text => words(&card.excerpt)
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         LikenessKind::Genre | LikenessKind::Key | LikenessKind::Tempo => Vec::new(),
     }
 }

@@ -192,6 +192,12 @@ async fn pages_in_every_order_join_without_gap_or_repetition() {
                 after: None,
                 ..request
             };
+            let third = SearchRequest {
+                limit: 5,
+                skip: 10,
+                ..all.clone()
+            };
+            assert_eq!(seen[10..15], ids(&fixture.search(&third)), "{sort:?} `{text}`");
             assert_eq!(seen, ids(&fixture.search(&all)), "{sort:?} `{text}`");
             seen.sort_unstable();
             assert_eq!(seen, (1..=23).collect::<Vec<_>>(), "{sort:?} `{text}`");

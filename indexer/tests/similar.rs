@@ -7,8 +7,8 @@ use crate::support::Fixture;
 
 fn similar(fixture: &Fixture, id: u64) -> Option<Vec<Similar>> {
     let settings = config::Settings::defaults().expect("the defaults are valid");
-    let found = fixture.index.similar(id, 10, Utc::now(), &settings.similar);
-    found.expect("the index answers")
+    let found = fixture.index.similar(id, 10, Utc::now(), None, &settings.similar);
+    found.expect("the index answers").map(|found| found.racks)
 }
 
 fn ids(similar: &[Similar]) -> Vec<u64> {
@@ -81,5 +81,39 @@ async fn what_may_not_be_seen_is_neither_answered_nor_answered_for() {
     assert!(
         similar(&fixture, 6).expect("it is public").is_empty(),
         "a rack that says nothing is like none"
+    );
+}
+
+#[tokio::test]
+async fn old_and_new_elements_of_a_device_are_alike_and_descriptions_tell_their_part() {
+    let fixture = Fixture::new().await;
+    fixture
+        .insert(
+            1,
+            "Asked",
+            r#"devices_used = '["Auto Pan"]', description = 'tremolo of a rotating cabinet'"#,
+        )
+        .await;
+    fixture
+        .insert(2, "New", r#"user_id = 2, devices_used = '["Auto Pan-Tremolo"]'"#)
+        .await;
+    fixture
+        .insert(3, "Words", "description = 'the rotating cabinet of an organ'")
+        .await;
+    for id in 4..12 {
+        fixture.insert(id, "Other", "user_id = 2, description = 'of a the an'").await;
+    }
+    fixture.rebuild().await;
+    let found = similar(&fixture, 1).expect("it is public");
+    assert_eq!(ids(&found)[..2], [2, 3]);
+    assert_eq!(
+        (found[0].reasons[0].kind, &found[0].reasons[0].values[..]),
+        (LikenessKind::Devices, &["Auto Pan".to_owned()][..])
+    );
+    assert_eq!(found[1].reasons[0].kind, LikenessKind::Text);
+    assert!(
+        found[1].reasons[0].values[..2].contains(&"rotating".to_owned()),
+        "{:?}",
+        found[1].reasons
     );
 }

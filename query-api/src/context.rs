@@ -1,6 +1,7 @@
 //! What handlers work with.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use config::Settings;
 use indexer::{Index, SearchError};
@@ -63,10 +64,10 @@ impl ApiContext {
     }
 
     /// Asks the index, where computing holds up nobody: one search a core, since more would only slow each other down. Some more wait
-    /// for a moment; what would have to wait longer is answered 503 at once.
+    /// for a moment; what would have to wait longer is answered 503 at once. The question is told when to give up.
     pub(crate) async fn ask_index<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Index) -> Result<T, SearchError> + Send + 'static,
+        question: impl FnOnce(&Index, Instant) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let busy = || ApiError::Unavailable {
             what: "a free place among the searches",
@@ -79,9 +80,9 @@ impl ApiContext {
             .map_err(|_| busy())?
             .map_err(ApiError::internal)?;
         drop(waiting);
-        let index = self.index.clone();
+        let (index, budget) = (self.index.clone(), self.settings.search.budget());
         tokio::task::spawn_blocking(move || {
-            let answer = question(&index);
+            let answer = question(&index, Instant::now() + budget);
             drop(place);
             answer
         })

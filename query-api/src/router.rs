@@ -19,7 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, similar, tags, workflow, workflow_file,
+    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, workflow, workflow_file,
     workflow_rack, workflows,
 };
 use crate::observe;
@@ -61,6 +61,8 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
     let form_limit = usize::try_from(max_upload_bytes + FORM_BYTES).unwrap_or(usize::MAX);
     OpenApiRouter::new()
         .routes(routes!(search::search_workflows))
+        .routes(routes!(suggest::suggest_searches))
+        .routes(routes!(suggest::search_facet_values))
         .routes(routes!(workflows::create_workflow).layer(DefaultBodyLimit::max(form_limit)))
         .routes(routes!(workflows::list_own_workflows))
         .routes(routes!(

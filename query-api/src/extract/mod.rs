@@ -13,7 +13,7 @@ pub(crate) use body::{JsonBody, read_json};
 pub(crate) use collection::{EntryPath, OwnedCollection, VisibleCollection};
 pub(crate) use comment::{HostedComment, ModeratedComment, OwnedComment, VisibleComment};
 pub(crate) use page::{Cursor, PageParams};
-pub(crate) use search_params::SearchParams;
+pub(crate) use search_params::{FacetSearchParams, SearchParams};
 pub use signed_in::{Admin, MaybeSignedIn, SignedIn};
 pub(crate) use user::UserPath;
 pub(crate) use workflow::{OwnedWorkflow, WorkflowPath, visible_workflow};

@@ -1,7 +1,5 @@
 //! What `GET /v1/search` is asked: every parameter read, bounded and named when it is refused.
 
-use std::time::Instant;
-
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
@@ -50,14 +48,44 @@ impl FromRequestParts<ApiContext> for SearchParams {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, context: &ApiContext) -> Result<Self, ApiError> {
-        let mut params = Self::read(pairs_of(parts, context).await?)?;
-        params.request.deadline = Some(Instant::now() + context.settings.search.budget());
-        Ok(params)
+        Self::read(pairs_of(parts, context).await?)
+    }
+}
+
+/// What `GET /v1/facets/{name}` is asked: a text that values fit, and a search whose own text is called `text` here.
+#[derive(Clone, Debug)]
+pub(crate) struct FacetSearchParams {
+    /// What values begin with.
+    pub(crate) text: String,
+    /// The search in which they are counted.
+    pub(crate) search: SearchParams,
+}
+
+impl FromRequestParts<ApiContext> for FacetSearchParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, context: &ApiContext) -> Result<Self, ApiError> {
+        let mut text = String::new();
+        let mut pairs = Vec::new();
+        for (name, value) in pairs_of(parts, context).await? {
+            match name.as_str() {
+                "q" => {
+                    within(&value, MAX_TEXT_CHARS).map_err(|message| ApiError::Invalid(vec![FieldError::new("q", message)]))?;
+                    text = value;
+                }
+                "text" => pairs.push(("q".to_owned(), value)),
+                _ => pairs.push((name, value)),
+            }
+        }
+        Ok(Self {
+            text,
+            search: SearchParams::read(pairs)?,
+        })
     }
 }
 
 /// The parameters of a request, in their order.
-pub(crate) async fn pairs_of(parts: &mut Parts, context: &ApiContext) -> Result<Vec<(String, String)>, ApiError> {
+async fn pairs_of(parts: &mut Parts, context: &ApiContext) -> Result<Vec<(String, String)>, ApiError> {
     let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, context)
         .await
         .map_err(|error| ApiError::BadRequest {
@@ -89,7 +117,7 @@ struct Together {
 
 impl SearchParams {
     /// Reads parameters.
-    pub(crate) fn read(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
         let mut params = Self {
             request: SearchRequest::default(),
             wait_for: None,

@@ -9,6 +9,7 @@ pub(crate) mod publication;
 pub(crate) mod ratings;
 pub(crate) mod search;
 pub(crate) mod similar;
+pub(crate) mod suggest;
 pub(crate) mod tags;
 pub(crate) mod workflow;
 pub(crate) mod workflow_file;

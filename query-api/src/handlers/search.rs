@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use indexer::{FacetCounts, Hit, Mix, NumberCounts, SearchError, SearchResponse};
+use indexer::{FacetCounts, FacetValue, Hit, Mix, NumberCounts, SearchError, SearchResponse};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -128,7 +128,7 @@ struct FacetBody {
 /// One value of a facet.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = FacetValue)]
-struct FacetValueBody {
+pub(crate) struct FacetValueBody {
     /// The value.
     value: String,
     /// How many workflows have it, exactly.
@@ -251,7 +251,13 @@ pub(crate) async fn search_workflows(
     if let Some(position) = params.wait_for {
         context.index_reaches(position).await?;
     }
-    let answer = context.ask_index(move |index| index.search(&params.request)).await?;
+    let mut request = params.request;
+    let answer = context
+        .ask_index(move |index, deadline| {
+            request.deadline = Some(deadline);
+            index.search(&request)
+        })
+        .await?;
     Ok(Json(answer.into()))
 }
 
@@ -352,15 +358,17 @@ impl From<FacetCounts> for FacetBody {
     fn from(counts: FacetCounts) -> Self {
         Self {
             distinct: counts.distinct,
-            values: counts
-                .values
-                .into_iter()
-                .map(|value| FacetValueBody {
-                    value: value.value,
-                    count: value.count,
-                    selected: value.selected,
-                })
-                .collect(),
+            values: counts.values.into_iter().map(FacetValueBody::from).collect(),
+        }
+    }
+}
+
+impl From<FacetValue> for FacetValueBody {
+    fn from(value: FacetValue) -> Self {
+        Self {
+            value: value.value,
+            count: value.count,
+            selected: value.selected,
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct SimilarParams {
     /// Racks wanted; 10 when absent.
     #[param(minimum = 1, maximum = 50)]
     limit: Option<u32>,
+    /// Wait, for a bounded time, until the answer reflects this `index-position`.
+    wait_for: Option<u64>,
 }
 
 /// Racks like another one.
@@ -30,6 +32,8 @@ pub(crate) struct SimilarParams {
 pub(crate) struct SimilarList {
     /// The most alike first, but no author twice in a row.
     items: Vec<SimilarBody>,
+    /// Position in the log of changes that the answer reflects.
+    position: u64,
 }
 
 /// A rack that is like another one.
@@ -46,7 +50,7 @@ struct SimilarBody {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = SimilarReason)]
 struct ReasonBody {
-    /// `devices`, `plugins`, `tags`, `macros`, `title`, `genre`, `key` or `tempo`.
+    /// `devices`, `plugins`, `tags`, `macros`, `title`, `text`, `genre`, `key` or `tempo`.
     kind: &'static str,
     /// What both share, the rarest first; for key and tempo, those of this rack.
     values: Vec<String>,
@@ -56,7 +60,7 @@ struct ReasonBody {
 
 /// List similar workflows
 ///
-/// Visible workflows that are like this one in devices, plug-ins, tags, macro names, title, genre, key and tempo; rare names weigh more.
+/// Visible workflows that are like this one in devices, plug-ins, tags, macro names, title, description, genre, key and tempo; rare names weigh more.
 /// Leaves out what has the same content. It answers from the index alone, to everybody, for workflows that everybody may see.
 #[utoipa::path(
     get, path = "/v1/workflows/{id}/similar", tag = "workflows",
@@ -73,17 +77,25 @@ pub(crate) async fn list_similar_workflows(
     WorkflowPath(id): WorkflowPath,
     params: Result<Query<SimilarParams>, QueryRejection>,
 ) -> Result<Json<SimilarList>, ApiError> {
-    let limit = params.ok().map(|Query(params)| params.limit.unwrap_or(10));
-    let Some(limit) = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)) else {
+    let Query(params) = params.map_err(|error| ApiError::BadRequest {
+        code: "bad_query",
+        detail: error.body_text(),
+    })?;
+    let limit = params.limit.unwrap_or(10);
+    if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::Invalid(vec![FieldError::new("limit", "must be 1 to 50")]));
-    };
+    }
+    if let Some(position) = params.wait_for {
+        context.index_reaches(position).await?;
+    }
     let settings = context.settings.clone();
     let found = context
-        .ask_index(move |index| index.similar(id.0, limit as usize, Utc::now(), &settings.similar))
+        .ask_index(move |index, deadline| index.similar(id.0, limit as usize, Utc::now(), Some(deadline), &settings.similar))
         .await?
         .ok_or(ApiError::NotFound("workflow"))?;
     Ok(Json(SimilarList {
-        items: found.into_iter().map(SimilarBody::from).collect(),
+        items: found.racks.into_iter().map(SimilarBody::from).collect(),
+        position: found.position,
     }))
 }
 
