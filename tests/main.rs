@@ -6,6 +6,7 @@ mod collections;
 mod command_line;
 mod comments;
 mod concurrency;
+mod events;
 mod finding;
 mod folders;
 mod kill;

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use config::Settings;
 use indexer::{Index, SearchError};
+use store::event_writer::EventWriter;
 use store::files::Files;
 use store::wake::Wake;
 use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
+use crate::visitor::VisitorKey;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.
 const FULL_UPLOADS: u64 = 8;
@@ -31,6 +33,10 @@ pub struct ApiContext {
     pub index: Index,
     /// Tells idle workers that there is a job.
     pub wake: Wake,
+    /// Where views and downloads are handed in.
+    pub(crate) events: EventWriter,
+    /// What hides from where they come.
+    pub(crate) visitor_key: VisitorKey,
     uploads: Arc<Semaphore>,
     /// Searches that compute.
     searches: Arc<Semaphore>,
@@ -39,11 +45,13 @@ pub struct ApiContext {
 }
 
 impl ApiContext {
-    /// Puts a context together.
+    /// Puts a context together, on a runtime, since views and downloads are written by a task of their own.
     pub fn new(db: Db, files: Files, index: Index, settings: Arc<Settings>, wake: Wake) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let grains = (settings.http.max_upload_bytes * FULL_UPLOADS) / GRAIN_BYTES as u64;
         Self {
+            events: EventWriter::start(db.clone(), &settings.events),
+            visitor_key: VisitorKey::load(&settings),
             db,
             files,
             index,

@@ -16,6 +16,7 @@ mod router;
 mod server;
 mod text;
 mod transaction;
+mod visitor;
 
 pub use context::ApiContext;
 pub use error::{ApiError, Cause, FieldError, Problem};

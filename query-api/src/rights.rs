@@ -73,6 +73,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("GET", "/v1/workflows/{id}/ratings", Public),
     ("GET", "/v1/workflows/{id}/similar", Visible),
     ("POST", "/v1/workflows/{id}/unpublish", Owner),
+    ("POST", "/v1/workflows/{id}/views", Public),
 ];
 
 /// The rule of a route; `None` when nobody has stated one.

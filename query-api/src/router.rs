@@ -19,8 +19,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, workflow, workflow_file,
-    workflow_rack, workflows,
+    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, views, workflow,
+    workflow_file, workflow_rack, workflows,
 };
 use crate::observe;
 
@@ -76,6 +76,7 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(publication::publish_workflow))
         .routes(routes!(publication::unpublish_workflow))
         .routes(routes!(tags::list_tags))
+        .routes(routes!(views::record_view))
         .routes(routes!(likes::like_workflow, likes::unlike_workflow))
         .routes(routes!(likes::list_workflow_likes))
         .routes(routes!(likes::list_own_likes))

@@ -12,7 +12,6 @@ pub mod count_repair;
 pub mod counters;
 pub mod db;
 pub mod document;
-pub mod download;
 mod error;
 pub mod event;
 pub mod event_retention;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use store::WorkflowId;
+use store::event::EventKind;
 use store::workflow::{self, Difficulty, Edition, ParseState, PresetForm, RackKind, Workflow};
 use utoipa::ToSchema;
 
@@ -17,6 +18,7 @@ use crate::context::ApiContext;
 use crate::error::{ApiError, Problem};
 use crate::extract::{JsonBody, MaybeSignedIn, OwnedWorkflow, WorkflowPath, visible_workflow};
 use crate::position::index_position;
+use crate::visitor::{SessionParams, Visitor};
 
 /// A workflow, as sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -246,9 +248,10 @@ pub(crate) fn path_of(id: WorkflowId) -> String {
 /// Its author and admins see it whatever its state; others when it is visible.
 #[utoipa::path(
     get, path = "/v1/workflows/{id}", tag = "workflows",
-    params(("id" = u64, Path, description = "Id of the workflow")),
+    params(("id" = u64, Path, description = "Id of the workflow"), SessionParams),
     responses(
         (status = 200, body = WorkflowBody),
+        (status = 400, body = Problem), (status = 422, body = Problem),
         (status = 401, body = Problem, description = "The token is not valid"),
         (status = 404, body = Problem, description = "There is none, or it is private"),
     ),
@@ -258,8 +261,19 @@ pub(crate) async fn get_workflow(
     State(context): State<ApiContext>,
     MaybeSignedIn(viewer): MaybeSignedIn,
     WorkflowPath(id): WorkflowPath,
+    visitor: Visitor,
 ) -> Result<Json<WorkflowBody>, ApiError> {
     let workflow = visible_workflow(&context, id, viewer).await?;
+    if context.settings.events.view_on_read && !visitor.is_bot {
+        let user = viewer.map(|viewer| viewer.user_id);
+        let view = visitor.event(EventKind::View, id, workflow.author.id, user);
+        // Beside the answer, which says nothing of it and need not wait.
+        tokio::spawn(async move {
+            if let Err(error) = context.events.record(view).await {
+                tracing::warn!(%error, "a view was not recorded");
+            }
+        });
+    }
     let is_insider = viewer.is_some_and(|viewer| viewer.is_admin || viewer.user_id == workflow.author.id);
     Ok(Json(WorkflowBody::new(workflow, is_insider)))
 }

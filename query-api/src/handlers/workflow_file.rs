@@ -4,13 +4,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use store::download;
+use store::event::EventKind;
 use store::workflow::PresetForm;
 
 use crate::context::ApiContext;
-use crate::detached::detached;
 use crate::error::{ApiError, Problem};
 use crate::extract::{MaybeSignedIn, WorkflowPath, visible_workflow};
+use crate::visitor::{SessionParams, Visitor};
 
 /// Longest name of a downloaded file before its ending, in bytes: file systems take 255.
 const MAX_NAME_BYTES: usize = 200;
@@ -18,15 +18,18 @@ const MAX_NAME_BYTES: usize = 200;
 /// Download a workflow's file
 ///
 /// The bytes as they were uploaded. The download is recorded before the first byte is sent; a client that has the file already
-/// (`If-None-Match`) causes none. An author's own do not count.
+/// (`If-None-Match`) causes none. An author's own, those of programs that look at everything, and the same visitor's within a moment are
+/// recorded and do not count.
 #[utoipa::path(
     get, path = "/v1/workflows/{id}/file", tag = "workflows",
-    params(("id" = u64, Path, description = "Id of the workflow")),
+    params(("id" = u64, Path, description = "Id of the workflow"), SessionParams),
     responses(
         (status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 304, description = "The file with that `ETag`"),
+        (status = 400, body = Problem),
         (status = 401, body = Problem),
         (status = 404, body = Problem, description = "There is no such workflow, it is private, or it has no file"),
+        (status = 422, body = Problem),
     ),
     security((), ("token" = []))
 )]
@@ -34,6 +37,7 @@ pub(crate) async fn download_workflow_file(
     State(context): State<ApiContext>,
     MaybeSignedIn(viewer): MaybeSignedIn,
     WorkflowPath(id): WorkflowPath,
+    visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let workflow = visible_workflow(&context, id, viewer).await?;
@@ -48,13 +52,10 @@ pub(crate) async fn download_workflow_file(
     }
     let file = context.files.open_file(hash).await?;
     let user = viewer.map(|viewer| viewer.user_id);
-    let is_own = user == Some(workflow.author.id);
-    let db = context.db.clone();
-    detached(async move {
-        let mut db = db.acquire().await.map_err(store::StoreError::from)?;
-        Ok(download::record(&mut db, id, user, is_own).await?)
-    })
-    .await?;
+    context
+        .events
+        .record(visitor.event(EventKind::Download, id, workflow.author.id, user))
+        .await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (header::CONTENT_LENGTH, file.size.into()),

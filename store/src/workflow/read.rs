@@ -181,6 +181,35 @@ pub async fn find(db: &mut Conn, id: WorkflowId) -> Result<Option<Workflow>, Sto
     }))
 }
 
+/// Who may see a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visibility {
+    /// Its author, who always may.
+    pub author: UserId,
+    /// Whether everybody may now.
+    pub is_visible: bool,
+}
+
+/// Who may see a workflow: less to read than [`find`], for what happens all the time.
+///
+/// # Errors
+/// The database refused.
+pub async fn find_visibility(db: &mut Conn, id: WorkflowId) -> Result<Option<Visibility>, StoreError> {
+    Ok(sqlx::query_as!(
+        Visibility,
+        r#"
+        SELECT w.user_id AS "author: UserId",
+               (COALESCE(w.is_published, FALSE) AND (w.published_at IS NULL OR w.published_at <= UTC_TIMESTAMP(6))
+                AND w.taken_down_at IS NULL AND COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL) AS "is_visible!: bool"
+        FROM workflows w JOIN users u ON u.id = w.user_id
+        WHERE w.id = ?
+        "#,
+        id
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
 /// The workflow that this user made of this file, if there is one.
 ///
 /// # Errors
