@@ -1,4 +1,4 @@
-//! Settings of the program, the device catalogue, and logging.
+//! Settings of the program, the device catalogue, synonyms, and logging.
 //!
 //! [`Settings`] is read from three layers, each over the one before: the commented `config/default.toml` that is compiled in,
 //! a file, and environment variables. A key that the defaults do not name is refused, with the nearest one that they do.
@@ -7,6 +7,7 @@ pub mod catalogue;
 mod live_version;
 mod log;
 mod settings;
+mod synonyms;
 
 pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{Hush, LogFormat, hush, init_logging};
@@ -15,3 +16,4 @@ pub use settings::{
     IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchSettings, Secret, Settings,
     SettingsError, SimilarSettings,
 };
+pub use synonyms::synonyms;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use config::catalogue;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::document::DocumentRow;
 use store::rack_summary::{DeviceOrigin, DeviceSummary, RackSummary};
@@ -14,7 +14,8 @@ use crate::facet::{Facet, LEVEL};
 use crate::filter::Flag;
 use crate::predicate::live_key;
 use crate::response::{Card, CardAuthor, Requirements};
-use crate::schema::Fields;
+use crate::schema::{BEGINNING_CHARS, Fields, level};
+use crate::text::{is_unspaced, words};
 use crate::values;
 
 /// Longest excerpt of a description on a card, in characters: three lines in a list.
@@ -22,6 +23,13 @@ const EXCERPT_CHARS: usize = 280;
 
 /// Most names of one sort (devices, macros, chains, …) taken from one row. The most chains seen in a rack are 1,697.
 const MAX_NAMES: usize = 4096;
+
+/// Most that is kept of a description for highlights, in characters. A snippet is cut from it; what is found further down is found, and
+/// not shown.
+const MAX_PROSE_CHARS: usize = 4096;
+
+/// Most names of chains that are kept for highlights: a drum rack has 128.
+const MAX_PROSE_CHAINS: usize = 256;
 
 /// Deepest JSON that is looked into for names. Writers of plain SQL put in what they like.
 const MAX_JSON_DEPTH: usize = 6;
@@ -192,7 +200,92 @@ impl Entry {
                 document.add_text(field, text);
             }
         }
+        for text in &self.description {
+            document.add_text(fields.stems, text);
+        }
+        document.add_text(fields.title_stems, &self.card.title);
+        let title_words = words(&self.card.title);
+        document.add_u64(fields.title_words, title_words.len() as u64);
+        let mut leveled = LeveledWords::default();
+        leveled.add(level::TITLE, title_words);
+        for (level, texts) in [
+            (level::TAGS, &self.card.tags),
+            (level::AUTHOR, &self.author_names),
+            (level::DEVICES, &devices),
+            (level::PLUGINS, &self.card.plugins),
+            (level::MACROS, &self.card.macros),
+            (level::CHAINS, &self.chains),
+            (level::DESCRIPTION, &self.description),
+        ] {
+            for text in texts {
+                leveled.add(level, words(text));
+            }
+        }
+        document.add_text(fields.all, leveled.all);
+        document.add_text(fields.beginnings, leveled.beginnings);
+        document.add_bytes(fields.prose, &serde_json::to_vec(&self.prose())?);
         Ok(document)
+    }
+
+    /// What highlights show of it beside the card.
+    fn prose(&self) -> Prose {
+        let mut description = self.description.join("\n");
+        if let Some((end, _)) = description.char_indices().nth(MAX_PROSE_CHARS) {
+            description.truncate(end);
+        }
+        Prose {
+            description,
+            chains: self.chains.iter().take(MAX_PROSE_CHAINS).cloned().collect(),
+        }
+    }
+}
+
+/// Texts that are kept for highlights and are not on the card.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Prose {
+    #[serde(rename = "d", default)]
+    pub(crate) description: String,
+    #[serde(rename = "c", default)]
+    pub(crate) chains: Vec<String>,
+}
+
+/// Lists of distinct words and beginnings of words, in the form that [`crate::text::Leveled`] reads. The best level has to come first.
+#[derive(Default)]
+struct LeveledWords {
+    all: String,
+    beginnings: String,
+    seen: HashSet<String>,
+    seen_beginnings: HashSet<String>,
+}
+
+impl LeveledWords {
+    fn add(&mut self, level: u8, words: Vec<String>) {
+        let level = char::from(b'0' + level);
+        let write = |list: &mut String, word: &str| {
+            list.push(level);
+            list.push_str(word);
+            list.push(' ');
+        };
+        for word in words {
+            if self.seen.contains(&word) {
+                continue;
+            }
+            write(&mut self.all, &word);
+            for (end, _) in word.char_indices().skip(1).take(BEGINNING_CHARS) {
+                let beginning = &word[..end];
+                if self.seen_beginnings.insert(beginning.to_owned()) {
+                    write(&mut self.beginnings, beginning);
+                }
+            }
+            // Every character of a script without spaces is found alone: the first of a pair begins it, the second would be lost at
+            // the end of a run.
+            if let Some(second) = word.chars().nth(1).filter(|c| is_unspaced(*c)).map(String::from)
+                && self.seen_beginnings.insert(second.clone())
+            {
+                write(&mut self.beginnings, &second);
+            }
+            self.seen.insert(word);
+        }
     }
 }
 
@@ -453,6 +546,18 @@ mod tests {
         let cut = excerpt(&long);
         assert!(cut.ends_with("word…"), "{cut}");
         assert!(cut.chars().count() <= EXCERPT_CHARS + 1);
+    }
+
+    #[test]
+    fn words_are_listed_once_with_their_best_level() {
+        let mut leveled = LeveledWords::default();
+        leveled.add(level::TITLE, words("Warm 808"));
+        leveled.add(level::DESCRIPTION, words("warmth of warm drums"));
+        assert_eq!(leveled.all, "5warm 5808 1warmth 1of 1drums ");
+        assert_eq!(leveled.beginnings, "5w 5wa 5war 58 580 1warm 1o 1d 1dr 1dru 1drum ");
+        let mut leveled = LeveledWords::default();
+        leveled.add(level::TITLE, words("東京"));
+        assert_eq!(leveled.beginnings, "5東 5京 ");
     }
 
     #[test]

@@ -16,10 +16,13 @@ mod filter;
 mod folder;
 mod follower;
 mod generation;
+mod highlight;
 mod index;
+mod plan;
 mod poll_counters;
 mod predicate;
-mod query;
+mod rank;
+mod relax;
 mod request;
 mod response;
 mod schema;
@@ -29,6 +32,7 @@ mod spread;
 mod suggest;
 mod text;
 mod totals;
+mod understand;
 mod values;
 
 pub use build::{BuildProgress, Built};
@@ -41,13 +45,18 @@ pub use filter::{
     Test, live_version_of,
 };
 pub use follower::{Follower, Step};
+pub use highlight::HighlightOptions;
 pub use index::{Index, IndexStatus, RebuildReason};
+pub use plan::MatchKind;
 pub use poll_counters::CounterPoller;
+pub use rank::{Explained, ExplainedWord};
 pub use request::{Cursor, SearchRequest, Sort};
 pub use response::{
-    Card, CardAuthor, FacetCounts, FacetValue, Hit, Mix, NumberCounts, Requirements, SearchResponse, Step as NumberStep,
+    Card, CardAuthor, FacetCounts, FacetValue, Highlight, Hit, Mix, NumberCounts, Relaxed, Requirements, SearchResponse,
+    Step as NumberStep,
 };
 pub use schema::SCHEMA_VERSION;
 pub use similar::{Likeness, LikenessKind, Similar, SimilarRacks};
 pub use suggest::{FacetSearch, Suggestion, Suggestions};
 pub use text::{fold, words};
+pub use understand::{Fielded, Sought, Understood, Wanted};

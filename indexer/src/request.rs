@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::SearchError;
 use crate::facet::Facet;
 use crate::filter::{Filters, Number, TempoNear};
+use crate::highlight::HighlightOptions;
 
 /// One question to the index.
 #[derive(Clone, Debug)]
@@ -43,6 +44,12 @@ pub struct SearchRequest {
     pub now: DateTime<Utc>,
     /// When to give up; none: never.
     pub deadline: Option<Instant>,
+    /// Whether, and how, to mark what met the text.
+    pub highlight: Option<HighlightOptions>,
+    /// Whether to tell of each hit why it matched.
+    pub explain: bool,
+    /// Whether to look for what could be searched instead where nothing is found.
+    pub suggest: bool,
 }
 
 impl Default for SearchRequest {
@@ -63,6 +70,9 @@ impl Default for SearchRequest {
             after: None,
             now: Utc::now(),
             deadline: None,
+            highlight: None,
+            explain: false,
+            suggest: true,
         }
     }
 }

@@ -7,7 +7,9 @@ use store::musical_key::MusicalKey;
 use crate::counters::Counts;
 use crate::facet::Facet;
 use crate::filter::Number;
+use crate::rank::Explained;
 use crate::request::Cursor;
+use crate::understand::Understood;
 
 /// The answer to one [`crate::SearchRequest`].
 #[derive(Clone, Debug)]
@@ -26,6 +28,25 @@ pub struct SearchResponse {
     pub next: Option<Cursor>,
     /// Id of the last change in `index_log` that the answer reflects.
     pub position: u64,
+    /// How the text was understood.
+    pub understood: Understood,
+    /// Words of the text that say nothing and need not match.
+    pub ignored: Vec<String>,
+    /// The text with words that nothing has replaced by the likeliest that something has.
+    pub did_you_mean: Option<String>,
+    /// Where nothing was found: less demanding texts that find something, the best first.
+    pub relaxed: Vec<Relaxed>,
+}
+
+/// A less demanding text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relaxed {
+    /// The text to search.
+    pub text: String,
+    /// What was left out.
+    pub left_out: Vec<String>,
+    /// How many documents match it.
+    pub total: u64,
 }
 
 /// Key and tempo that hits were to go with, as far as they are known.
@@ -46,8 +67,23 @@ pub struct Hit {
     pub card: Card,
     /// Its counters, as of a moment ago.
     pub counts: Counts,
-    /// Its score, where hits are in order of relevance to a text.
+    /// Its score, where hits are in order of relevance to a text: from 0 to 1, in the order of the hits.
     pub score: Option<f32>,
+    /// What met the text, where that was asked for.
+    pub highlights: Vec<Highlight>,
+    /// Why it matched, where that was asked for.
+    pub explained: Option<Explained>,
+}
+
+/// A text of a hit with marks around what met the query, safe to be put into HTML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Highlight {
+    /// `title`, `tags`, `author`, `devices`, `plugins`, `macros`, `chains` or `description`.
+    pub field: &'static str,
+    /// Which of the field's values.
+    pub at: usize,
+    /// The marked value; of a description the part in which most is met.
+    pub text: String,
 }
 
 /// What a list shows of a workflow, kept in the index so that a search needs no database.

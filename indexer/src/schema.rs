@@ -4,13 +4,36 @@ use tantivy::schema::{Field, IndexRecordOption, NumericOptions, STORED, Schema, 
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
 use crate::facet::Facet;
-use crate::text::Words;
+use crate::text::{Leveled, Words, stems};
 
 /// Version of the fields and of how they are filled. Raise it with any change to either: an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// Name of the tokenizer of text fields.
 const WORDS: &str = "words";
+
+/// Name of the tokenizer of stemmed fields.
+const STEMS: &str = "stems";
+
+/// Name of the tokenizer of lists of words with their levels.
+const LEVELED: &str = "leveled";
+
+/// Longest beginning of a word that is indexed, in characters. One to four letters begin so many words that looking them up while
+/// somebody types would take long, and what they begin is found by one list of documents instead of hundreds.
+pub(crate) const BEGINNING_CHARS: usize = 4;
+
+/// How much it says that a word is in a field, from 1 to 5: what somebody chose as a name says more about a rack than what it happens
+/// to contain, and a description mentions everything.
+pub(crate) mod level {
+    pub(crate) const TITLE: u8 = 5;
+    pub(crate) const TAGS: u8 = 4;
+    pub(crate) const AUTHOR: u8 = 4;
+    pub(crate) const DEVICES: u8 = 3;
+    pub(crate) const PLUGINS: u8 = 3;
+    pub(crate) const MACROS: u8 = 2;
+    pub(crate) const CHAINS: u8 = 2;
+    pub(crate) const DESCRIPTION: u8 = 1;
+}
 
 /// Handles of all fields.
 #[derive(Clone, Debug)]
@@ -41,6 +64,18 @@ pub(crate) struct Fields {
     pub(crate) facets: [Field; Facet::ALL.len()],
     /// Fields that text is looked for in.
     pub(crate) texts: TextFields,
+    /// Every word of every text field once, its frequency being the level of the best field that it is in.
+    pub(crate) all: Field,
+    /// The first letters of every longer word in the same way, from one to [`BEGINNING_CHARS`].
+    pub(crate) beginnings: Field,
+    /// The description in English stems.
+    pub(crate) stems: Field,
+    /// The title in English stems.
+    pub(crate) title_stems: Field,
+    /// Number of words of the title.
+    pub(crate) title_words: Field,
+    /// What highlights need beside the card, as JSON.
+    pub(crate) prose: Field,
 }
 
 /// The text fields.
@@ -57,18 +92,17 @@ pub(crate) struct TextFields {
 }
 
 impl TextFields {
-    /// Fields with their weights: what somebody chose as a name says more about a rack than what it happens to contain, and a
-    /// description mentions everything.
-    pub(crate) fn weighted(&self) -> [(Field, f32); 8] {
+    /// All of them with their levels.
+    pub(crate) fn leveled(&self) -> [(Field, u8); 8] {
         [
-            (self.title, 5.0),
-            (self.tags, 3.0),
-            (self.author, 3.0),
-            (self.devices, 2.0),
-            (self.plugins, 2.0),
-            (self.macros, 1.5),
-            (self.chains, 1.5),
-            (self.description, 1.0),
+            (self.title, level::TITLE),
+            (self.tags, level::TAGS),
+            (self.author, level::AUTHOR),
+            (self.devices, level::DEVICES),
+            (self.plugins, level::PLUGINS),
+            (self.macros, level::MACROS),
+            (self.chains, level::CHAINS),
+            (self.description, level::DESCRIPTION),
         ]
     }
 }
@@ -77,13 +111,20 @@ impl TextFields {
 pub(crate) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let number = NumericOptions::default().set_fast();
-    // BM25's b of 0.75 is fixed in tantivy and wrong for titles and lists of a few words: a rack with many devices is not worse for
-    // it. So the norm of length is on for descriptions only.
-    let text = |length_matters: bool| {
+    // A rack with a long title or many devices is not worse for it: lengths are kept of stemmed fields only.
+    let text = || {
         TextOptions::default().set_indexing_options(
             TextFieldIndexing::default()
                 .set_tokenizer(WORDS)
                 .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+                .set_fieldnorms(false),
+        )
+    };
+    let words_only = |tokenizer: &str, length_matters: bool| {
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default()
+                .set_tokenizer(tokenizer)
+                .set_index_option(IndexRecordOption::WithFreqs)
                 .set_fieldnorms(length_matters),
         )
     };
@@ -97,22 +138,28 @@ pub(crate) fn schema() -> (Schema, Fields) {
         needs_live: builder.add_u64_field("needs_live", number.clone()),
         device_count: builder.add_u64_field("device_count", number.clone()),
         chain_count: builder.add_u64_field("chain_count", number.clone()),
-        macro_count: builder.add_u64_field("macro_count", number),
+        macro_count: builder.add_u64_field("macro_count", number.clone()),
         card: builder.add_bytes_field("card", STORED),
         facets: Facet::ALL.map(|facet| {
             let only_fast = TextOptions::default().set_fast("raw");
             builder.add_text_field(facet_field(facet), only_fast)
         }),
         texts: TextFields {
-            title: builder.add_text_field("title", text(false)),
-            tags: builder.add_text_field("tags", text(false)),
-            author: builder.add_text_field("author", text(false)),
-            devices: builder.add_text_field("devices", text(false)),
-            plugins: builder.add_text_field("plugins", text(false)),
-            macros: builder.add_text_field("macros", text(false)),
-            chains: builder.add_text_field("chains", text(false)),
-            description: builder.add_text_field("description", text(true)),
+            title: builder.add_text_field("title", text()),
+            tags: builder.add_text_field("tags", text()),
+            author: builder.add_text_field("author", text()),
+            devices: builder.add_text_field("devices", text()),
+            plugins: builder.add_text_field("plugins", text()),
+            macros: builder.add_text_field("macros", text()),
+            chains: builder.add_text_field("chains", text()),
+            description: builder.add_text_field("description", text()),
         },
+        all: builder.add_text_field("all", words_only(LEVELED, false)),
+        beginnings: builder.add_text_field("beginnings", words_only(LEVELED, false)),
+        stems: builder.add_text_field("stems", words_only(STEMS, true)),
+        title_stems: builder.add_text_field("title_stems", words_only(STEMS, true)),
+        title_words: builder.add_u64_field("title_words", number),
+        prose: builder.add_bytes_field("prose", STORED),
     };
     (builder.build(), fields)
 }
@@ -121,6 +168,8 @@ pub(crate) fn schema() -> (Schema, Fields) {
 pub(crate) fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::default();
     manager.register(WORDS, TextAnalyzer::builder(Words).build());
+    manager.register(STEMS, stems());
+    manager.register(LEVELED, TextAnalyzer::builder(Leveled).build());
     manager
 }
 

@@ -7,22 +7,27 @@ use std::sync::atomic::Ordering;
 use store::gaps::Position;
 use store::musical_key::MusicalKey;
 use tantivy::index::SegmentId;
-use tantivy::query::{Query, TermQuery};
+use tantivy::query::{AllQuery, Query, TermQuery};
 use tantivy::schema::{IndexRecordOption, Value};
-use tantivy::{Searcher, Term};
+use tantivy::{DocAddress, Searcher, Term};
 
 use crate::SearchError;
 use crate::collector::{Found, MAX_PREDICATES, Order, Pass, Question, Ranked};
 use crate::columns::{SegmentColumns, columns_of};
 use crate::counters::{Counters, CountersView};
+use crate::document::Prose;
 use crate::facet::Facet;
 use crate::filter::{Control, Group, Harmony, MAX_GROUPS, Number, Range, TempoNear};
 use crate::generation::Generation;
+use crate::highlight::Highlighter;
+use crate::plan::Plan;
 use crate::predicate::{groups_of, prepare};
-use crate::query::{everything, text_query};
+use crate::rank::{TextQuery, shown};
+use crate::relax::corrected;
 use crate::request::{Cursor, SearchRequest, Sort};
 use crate::response::{Card, FacetCounts, FacetValue, Hit, Mix, SearchResponse};
 use crate::totals::Totals;
+use crate::understand::Understood;
 use crate::values::{ValueId, key_of};
 use crate::{Condition, Test};
 
@@ -86,18 +91,24 @@ impl Snapshot {
         let mut answers: Vec<Option<SearchResponse>> = requests.iter().map(|_| None).collect();
         while let Some(first) = answers.iter().position(Option::is_none) {
             let request = &asked[first].request;
-            let text = text_query(&request.text, &self.generation.fields, &self.searcher)?;
+            let understood = &asked[first].understood;
+            let text = self.text_query(understood, counters)?;
             let mut pass = self.pass_of(request, counters);
             let mut together = Vec::new();
             for (at, asked) in asked.iter().enumerate().skip(first) {
-                let same = asked.request.text == request.text;
+                let same = asked.understood.has_text_of(understood);
                 if answers[at].is_none() && same && self.join(asked, text.is_some(), &mut pass) {
                     together.push(at);
                 }
             }
-            let found = self.make(&*text.unwrap_or_else(everything), &pass)?;
+            let found = match &text {
+                Some(text) => self.make(text, &pass)?,
+                None => self.make(&AllQuery, &pass)?,
+            };
             for ((at, found), question) in together.into_iter().zip(found).zip(&pass.questions) {
-                answers[at] = Some(self.answer(&asked[at], found, question, counters)?);
+                let mut answer = self.answer(&asked[at], text.as_ref(), found, question, counters)?;
+                self.offer_instead(&requests[at], text.as_ref(), &mut answer, counters)?;
+                answers[at] = Some(answer);
             }
         }
         Ok(answers.into_iter().flatten().collect())
@@ -111,7 +122,7 @@ impl Snapshot {
     /// Counts of the values of a request's first facet, by their numbers.
     pub(crate) fn count_one(&self, request: &SearchRequest, counters: &CountersView) -> Result<Vec<u32>, SearchError> {
         let asked = Asked::of(self, request, counters)?;
-        let text = text_query(&asked.request.text, &self.generation.fields, &self.searcher)?;
+        let text = self.text_query(&asked.understood, counters)?;
         if text.is_none() && asked.groups.is_empty() {
             let facet = request
                 .facets
@@ -121,7 +132,10 @@ impl Snapshot {
         }
         let mut pass = self.pass_of(&asked.request, counters);
         self.join(&asked, text.is_some(), &mut pass);
-        let mut found = self.make(&*text.unwrap_or_else(everything), &pass)?;
+        let mut found = match &text {
+            Some(text) => self.make(text, &pass)?,
+            None => self.make(&AllQuery, &pass)?,
+        };
         let counts = found.pop().and_then(|mut found| found.counts.pop());
         Ok(counts.unwrap_or_default())
     }
@@ -168,7 +182,7 @@ impl Snapshot {
             }
         }
         let request = &asked.request;
-        let scored = has_text && request.sort == Sort::Relevance;
+        let scored = !asked.understood.sought.is_empty() && request.sort == Sort::Relevance;
         pass.predicates = predicates;
         pass.scored |= scored;
         pass.questions.push(Question {
@@ -205,6 +219,7 @@ impl Snapshot {
     fn answer(
         &self,
         asked: &Asked,
+        text: Option<&TextQuery>,
         found: Found,
         question: &Question,
         counters: &CountersView,
@@ -221,12 +236,27 @@ impl Snapshot {
                 seed: question.order.seed,
             });
         let page = found.top.get(request.skip.min(MAX_SKIP)..).unwrap_or_default();
+        let highlighter = match (text, &request.highlight) {
+            (Some(text), Some(options)) => Some(Highlighter::new(&text.plan, options)),
+            _ => None,
+        };
+        let mut hits = Vec::with_capacity(page.len());
+        for ranked in page {
+            let mut hit = self.hit(ranked, counters, question.order.scored)?;
+            if let Some(text) = text {
+                hit.score = hit.score.map(|score| shown(score, text.plan.long));
+                if request.explain {
+                    hit.explained = text.explained(&self.searcher, ranked.address)?;
+                }
+            }
+            if let Some(highlighter) = &highlighter {
+                hit.highlights = highlighter.of(&hit.card, &self.prose(ranked.address)?);
+            }
+            hits.push(hit);
+        }
         Ok(SearchResponse {
             total: found.total,
-            hits: page
-                .iter()
-                .map(|ranked| self.hit(ranked, counters, question.order.scored))
-                .collect::<Result<_, _>>()?,
+            hits,
             facets: if question.facets.is_empty() {
                 let now = request.now.timestamp();
                 let totals = request.facets.iter().map(|facet| (facet, self.visible_totals(*facet, now)));
@@ -243,7 +273,46 @@ impl Snapshot {
             mix: asked.mix,
             next,
             position: self.position.cursor(),
+            understood: asked.understood.clone(),
+            ignored: text.map(|text| text.plan.ignored.clone()).unwrap_or_default(),
+            did_you_mean: None,
+            relaxed: Vec::new(),
         })
+    }
+
+    /// Adds what could be searched instead.
+    fn offer_instead(
+        &self,
+        request: &SearchRequest,
+        text: Option<&TextQuery>,
+        answer: &mut SearchResponse,
+        counters: &CountersView,
+    ) -> Result<(), SearchError> {
+        let plan = text.map(|text| &*text.plan);
+        answer.did_you_mean = plan.and_then(|plan| corrected(&request.text, plan));
+        if answer.total == 0 && request.suggest && request.after.is_none() && request.skip == 0 {
+            if answer.did_you_mean.is_none() {
+                answer.did_you_mean = self.likelier(request, &answer.understood, counters)?;
+            }
+            answer.relaxed = self.relaxed(request, &answer.understood, plan, counters)?;
+        }
+        Ok(())
+    }
+
+    /// What is looked for by text, planned for this snapshot; none if nothing is.
+    fn text_query(&self, understood: &Understood, counters: &CountersView) -> tantivy::Result<Option<TextQuery>> {
+        if understood.is_without_text() {
+            return Ok(None);
+        }
+        let fields = &self.generation.fields;
+        let plan = Plan::new(understood, fields, &self.searcher)?;
+        let ids = self.searcher.segment_readers().iter().map(|reader| reader.segment_id());
+        Ok(Some(TextQuery {
+            plan: Arc::new(plan),
+            fields: fields.clone(),
+            columns: ids.zip(self.columns.iter().cloned()).collect(),
+            counters: counters.clone(),
+        }))
     }
 
     pub(crate) fn hit(&self, ranked: &Ranked, counters: &CountersView, scored: bool) -> Result<Hit, SearchError> {
@@ -257,7 +326,18 @@ impl Snapshot {
             card: serde_json::from_slice::<Card>(card)?,
             counts: counters.get(columns.slots[ranked.address.doc_id as usize]),
             score: scored.then_some(ranked.score),
+            highlights: Vec::new(),
+            explained: None,
         })
+    }
+
+    fn prose(&self, address: DocAddress) -> Result<Prose, SearchError> {
+        let document: tantivy::TantivyDocument = self.searcher.doc(address)?;
+        let prose = document
+            .get_first(self.generation.fields.prose)
+            .and_then(|value| value.as_bytes())
+            .unwrap_or_default();
+        Ok(serde_json::from_slice(prose)?)
     }
 
     /// The workflow with an id, if it is visible.
@@ -331,6 +411,7 @@ impl Snapshot {
 /// A request with what it asks for by reference looked up.
 struct Asked {
     request: SearchRequest,
+    understood: Understood,
     groups: Vec<Group>,
     mix: Option<Mix>,
 }
@@ -344,6 +425,13 @@ impl Asked {
             return Err(SearchError::BadCursor(cursor.to_string()));
         }
         let mut request = request.clone();
+        let understood = Understood::read(&request.text);
+        for fielded in &understood.fielded {
+            // A text is never refused: what would be too much is left out.
+            if request.filters.groups.len() + 4 < MAX_GROUPS {
+                fielded.narrow(&mut request.filters);
+            }
+        }
         let mut seen = Vec::new();
         request.facets.retain(|facet| {
             !seen.contains(facet) && {
@@ -361,6 +449,7 @@ impl Asked {
         Ok(Self {
             groups: groups_of(&request),
             request,
+            understood,
             mix,
         })
     }

@@ -1,7 +1,7 @@
 //! How text becomes words, for documents and for queries alike: letters and digits, letter case and accents folded, runs of
 //! Chinese, Japanese and Korean script cut into overlapping pairs (those scripts put no spaces between words).
 
-use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+use tantivy::tokenizer::{Language, Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest word, in characters; what is longer is cut. Longer ones are data, not words.
@@ -39,6 +39,40 @@ pub fn words(text: &str) -> Vec<String> {
     tokens(text).into_iter().map(|token| token.text).collect()
 }
 
+/// What a text of a query consists of: words, and runs of the scripts that put no blanks between words.
+pub(crate) enum Piece {
+    /// A word.
+    Word(String),
+    /// The overlapping pairs of a run, or its only character.
+    Run(Vec<String>),
+}
+
+impl Piece {
+    /// All its words.
+    pub(crate) fn into_words(self) -> Vec<String> {
+        match self {
+            Piece::Word(word) => vec![word],
+            Piece::Run(pairs) => pairs,
+        }
+    }
+}
+
+/// The pieces of a text, folded, in order.
+pub(crate) fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (from, to, script) in runs(text) {
+        let mut found = Vec::new();
+        close_run(text, from, to, script, &mut found);
+        let mut words: Vec<String> = found.into_iter().map(|token| token.text).collect();
+        match script {
+            _ if words.is_empty() => {}
+            Script::Unspaced => pieces.push(Piece::Run(words)),
+            Script::Spaced | Script::Neither => pieces.push(Piece::Word(words.remove(0))),
+        }
+    }
+    pieces
+}
+
 /// The tokenizer of every text field.
 #[derive(Clone, Default)]
 pub(crate) struct Words;
@@ -51,6 +85,77 @@ impl Tokenizer for Words {
             tokens: tokens(text),
             next: 0,
         }
+    }
+}
+
+/// The tokenizer of descriptions that are stemmed.
+pub(crate) fn stems() -> TextAnalyzer {
+    TextAnalyzer::builder(Words).filter(Stemmer::new(Language::English)).build()
+}
+
+/// The English stem of a folded word.
+pub(crate) fn stem(word: &str) -> String {
+    let mut analyzer = stems();
+    let mut stream = analyzer.token_stream(word);
+    if stream.advance() {
+        stream.token().text.clone()
+    } else {
+        word.to_owned()
+    }
+}
+
+/// The tokenizer of lists that [`crate::document`] writes, of words with a digit in front, as in `5warm 5pad 1tape`: each word is there
+/// as often as its digit says, so that what tantivy keeps as a word's frequency is the digit.
+#[derive(Clone, Default)]
+pub(crate) struct Leveled;
+
+impl Tokenizer for Leveled {
+    type TokenStream<'a> = LeveledStream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> LeveledStream<'a> {
+        LeveledStream {
+            rest: text,
+            repetitions: 0,
+            token: Token {
+                position: 0,
+                ..Token::default()
+            },
+        }
+    }
+}
+
+/// Tokens of one list.
+pub(crate) struct LeveledStream<'a> {
+    rest: &'a str,
+    /// How often the current word comes once more.
+    repetitions: u32,
+    token: Token,
+}
+
+impl TokenStream for LeveledStream<'_> {
+    fn advance(&mut self) -> bool {
+        if self.repetitions > 0 {
+            self.repetitions -= 1;
+            return true;
+        }
+        let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
+        let mut characters = word.chars();
+        let Some(level) = characters.next().and_then(|digit| digit.to_digit(10)) else {
+            return false;
+        };
+        self.rest = rest;
+        self.repetitions = level.saturating_sub(1);
+        self.token.text.clear();
+        self.token.text.push_str(characters.as_str());
+        true
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
     }
 }
 
@@ -85,20 +190,24 @@ enum Script {
     Neither,
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+/// The words of a text, with where they are in it.
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
-    let mut run_start = 0;
-    let mut run_script = Script::Neither;
-    for (at, c) in text.char_indices() {
-        let script = script_of(c);
-        if script != run_script {
-            close_run(text, run_start, at, run_script, &mut found);
-            run_start = at;
-            run_script = script;
-        }
+    for (from, to, script) in runs(text) {
+        close_run(text, from, to, script, &mut found);
     }
-    close_run(text, run_start, text.len(), run_script, &mut found);
     found
+}
+
+/// Longest stretches of one script: where they begin and end.
+fn runs(text: &str) -> impl Iterator<Item = (usize, usize, Script)> {
+    let mut characters = text.char_indices().map(|(at, c)| (at, script_of(c))).peekable();
+    std::iter::from_fn(move || {
+        let (from, script) = characters.next()?;
+        while characters.next_if(|(_, next)| *next == script).is_some() {}
+        let to = characters.peek().map_or(text.len(), |(at, _)| *at);
+        Some((from, to, script))
+    })
 }
 
 fn close_run(text: &str, from: usize, to: usize, script: Script, found: &mut Vec<Token>) {
@@ -152,7 +261,7 @@ fn is_accent(c: char) -> bool {
 }
 
 /// Hiragana, Katakana, Han and Hangul.
-fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}'
@@ -177,6 +286,24 @@ mod tests {
     fn words_are_letters_and_digits() {
         assert_eq!(words("Auto-Pan & EQ Eight (808)"), ["auto", "pan", "eq", "eight", "808"]);
         assert_eq!(words("  ###  "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn words_of_a_list_are_there_as_often_as_their_digit_says() {
+        let mut tokenizer = Leveled;
+        let mut stream = tokenizer.token_stream("2warm 1808 3pad");
+        let mut found = Vec::new();
+        while stream.advance() {
+            found.push(stream.token().text.clone());
+        }
+        assert_eq!(found, ["warm", "warm", "808", "pad", "pad", "pad"]);
+        assert!(!tokenizer.token_stream("").advance());
+    }
+
+    #[test]
+    fn stems_are_english() {
+        assert_eq!(stem("loops"), stem("loop"));
+        assert_eq!(stem("808"), "808");
     }
 
     #[test]

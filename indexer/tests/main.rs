@@ -11,3 +11,4 @@ mod search;
 mod similar;
 mod suggest;
 mod support;
+mod text;

@@ -44,7 +44,8 @@ async fn a_row_of_plain_sql_is_found_by_everything_that_it_says() {
         "-",
         "keys^9~2",
     ] {
-        let words_of_grammar = text.contains("AND") || text.contains("TO") || text.contains('^');
+        // What says nothing (`AND`, `TO`) need not match; what is a word of a grammar elsewhere is a word here.
+        let words_of_grammar = text.contains("title:") || text.contains('^');
         assert_eq!(!fixture.ids(text).is_empty(), !words_of_grammar, "`{text}`");
     }
     assert_eq!(fixture.ids("dubstep"), Vec::<u64>::new());
@@ -83,7 +84,7 @@ async fn only_what_may_be_seen_is_found() {
 }
 
 #[tokio::test]
-async fn a_name_ranks_before_a_mention_and_a_word_before_what_it_begins() {
+async fn a_word_ranks_before_what_it_begins_and_a_name_before_a_mention() {
     let fixture = Fixture::new().await;
     fixture
         .insert(1, "Pad", "description = 'a reverb and a reverb and a reverb'")
@@ -91,7 +92,7 @@ async fn a_name_ranks_before_a_mention_and_a_word_before_what_it_begins() {
     fixture.insert(2, "Reverberation", "").await;
     fixture.insert(3, "Reverb", "").await;
     fixture.rebuild().await;
-    assert_eq!(fixture.ids("reverb"), [3, 2, 1]);
+    assert_eq!(fixture.ids("reverb"), [3, 1, 2]);
     assert_eq!(fixture.ids("reverb "), [3, 1], "after a blank the word is complete");
 }
 

@@ -6,15 +6,16 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use config::LiveVersion;
 use config::catalogue::Edition;
 use indexer::{
-    Condition, Facet, Flag, Harmony, MAX_GROUPS, Number, Owned, Range, SearchRequest, Sort, TempoNear, Test, live_version_of,
+    Condition, Facet, Flag, Harmony, HighlightOptions, MAX_GROUPS, Number, Owned, Range, SearchRequest, Sort, TempoNear, Test,
+    live_version_of,
 };
 use store::musical_key::MusicalKey;
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError};
 
-/// Longest text, in characters. Nobody types more; each further word would cost time.
-const MAX_TEXT_CHARS: usize = 512;
+/// Longest text, in characters: a pasted paragraph. Each further word would cost time.
+const MAX_TEXT_CHARS: usize = 2048;
 
 /// Longest selected value, in characters: no column that a value comes from holds more.
 const MAX_VALUE_CHARS: usize = 255;
@@ -24,6 +25,12 @@ const MAX_VALUES: usize = 64;
 
 /// Most things that somebody may say to own, each sort for itself.
 const MAX_OWNED: usize = 500;
+
+/// Longest mark of a highlight, in characters: an element with a class.
+const MAX_MARK_CHARS: usize = 64;
+
+/// Most words of a snippet.
+const MAX_CROP: usize = 200;
 
 /// Most hits of a page.
 const MAX_LIMIT: usize = 100;
@@ -113,6 +120,8 @@ struct Together {
     suite_holds_all: bool,
     sorted: bool,
     values: usize,
+    marks: HighlightOptions,
+    no_marks: bool,
 }
 
 impl SearchParams {
@@ -172,6 +181,17 @@ impl SearchParams {
             "facet_limit" => request.facet_limit = number(&value, MAX_FACET_LIMIT)?,
             "facets" => request.facets = listed(&value, Facet::parse, &Facet::ALL.map(Facet::name))?,
             "numbers" => request.numbers = listed(&value, Number::parse, &Number::ALL.map(Number::name))?,
+            "highlight" => more.no_marks = !boolean(&value)?,
+            "highlight_pre" => {
+                within(&value, MAX_MARK_CHARS)?;
+                more.marks.pre = value;
+            }
+            "highlight_post" => {
+                within(&value, MAX_MARK_CHARS)?;
+                more.marks.post = value;
+            }
+            "crop" => more.marks.crop = number(&value, MAX_CROP)?,
+            "explain" => request.explain = boolean(&value)?,
             "wait_for" => self.wait_for = Some(value.parse().map_err(|_| "must be a position".to_owned())?),
             name if name.starts_with("own_") || name == "suite_holds_all" => own(name, value, more)?,
             name => {
@@ -204,6 +224,7 @@ impl SearchParams {
     /// Puts together what several parameters say.
     fn finish(&mut self, more: Together, errors: &mut Vec<FieldError>) {
         let request = &mut self.request;
+        request.highlight = (!more.no_marks).then_some(more.marks);
         for key in &more.keys {
             match MusicalKey::parse(key) {
                 Some(key) => request.filters.key(key, more.harmony.unwrap_or_default()),
@@ -399,6 +420,16 @@ mod tests {
         assert_eq!(groups[0].of, Some(Control::Facet(Facet::Device)));
         assert_eq!(groups[0].condition, Condition::Any(wanted.into()));
         assert_eq!(params.request.limit, 0);
+    }
+
+    #[test]
+    fn marks_are_configured_and_can_be_left_out() {
+        let params = read(&[("highlight_pre", "<b>"), ("crop", "5")]).expect("valid");
+        let marks = params.request.highlight.expect("marks");
+        assert_eq!((marks.pre.as_str(), marks.post.as_str(), marks.crop), ("<b>", "</em>", 5));
+        let params = read(&[("highlight", "false"), ("highlight_pre", "<b>")]).expect("valid");
+        assert_eq!(params.request.highlight, None);
+        assert!(read(&[("explain", "maybe")]).is_err());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use indexer::{FacetCounts, FacetValue, Hit, Mix, NumberCounts, SearchError, SearchResponse};
+use indexer::{
+    Explained, FacetCounts, FacetValue, Highlight, Hit, Mix, NumberCounts, SearchError, SearchResponse, Sought, Understood,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -33,6 +35,58 @@ pub(crate) struct SearchAnswer {
     next: Option<String>,
     /// Position in the log of changes that the answer reflects.
     position: u64,
+    /// How `q` was understood.
+    understood: UnderstoodBody,
+    /// `q` with words that nothing has replaced by the likeliest that something has; null where there is no such word.
+    did_you_mean: Option<String>,
+    /// Where nothing was found: less demanding texts that find something, the best first.
+    relaxed: Vec<RelaxedBody>,
+}
+
+/// How a text was understood. What is not a fielded word that can be read is read as words.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Understood)]
+struct UnderstoodBody {
+    /// A text that is understood in the same way.
+    text: String,
+    /// Words looked for, folded, as often as they were written.
+    words: Vec<String>,
+    /// The last word, where it also stands for all words that it begins.
+    prefix: Option<String>,
+    /// Phrases looked for: words side by side.
+    phrases: Vec<String>,
+    /// Words and phrases that must not occur.
+    excluded: Vec<String>,
+    /// Fielded words.
+    filters: Vec<FieldedBody>,
+    /// Words that say nothing and need not match.
+    ignored: Vec<String>,
+    /// Whether there are so many words that not all need match.
+    any_word_may_be_missing: bool,
+}
+
+/// A fielded word.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldedWord)]
+struct FieldedBody {
+    /// Name of the field.
+    field: &'static str,
+    /// Its value, in the form in which it was understood.
+    value: String,
+    /// Whether it must not be so.
+    excluded: bool,
+}
+
+/// A less demanding text.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RelaxedSearch)]
+struct RelaxedBody {
+    /// `q` to search.
+    q: String,
+    /// What was left out.
+    left_out: Vec<String>,
+    /// How many workflows it finds, exactly.
+    total: u64,
 }
 
 /// A hit, as sent.
@@ -81,8 +135,67 @@ pub(crate) struct HitBody {
     has_preview_image: bool,
     /// When it became public.
     published_at: Option<DateTime<Utc>>,
-    /// Its score, where hits are in order of relevance to a text.
+    /// Its score, where hits are in order of relevance to a text: from 0 to 1, in the order of the hits.
     score: Option<f32>,
+    /// What met `q`, by field; each value is escaped for HTML, with marks around the words.
+    highlights: BTreeMap<&'static str, Vec<HighlightBody>>,
+    /// With `explain=true`: why it matched, and the parts of its score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ExplainBody>,
+}
+
+/// A value of a field with marks.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Highlight)]
+struct HighlightBody {
+    /// Which value of the field, from 0.
+    at: usize,
+    /// The value; of a description the part in which most is met.
+    text: String,
+}
+
+/// Why a hit matched.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Explain)]
+struct ExplainBody {
+    /// The words of `q` that were met.
+    words: Vec<ExplainWordBody>,
+    /// Tiers, which decide before the score does; null where there are so many words that only the score decides.
+    tiers: Option<ExplainTiersBody>,
+    /// BM25.
+    bm25: f32,
+    /// What popularity multiplied it by.
+    popularity: f32,
+}
+
+/// How one word was met.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainWord)]
+struct ExplainWordBody {
+    /// The word or phrase of `q`.
+    typed: String,
+    /// What was found in its place.
+    matched: String,
+    /// `exact`, `stem`, `prefix`, `synonym`, `joined`, `split`, `typo` or `two_typos`.
+    kind: &'static str,
+    /// How good the best field is: 5 title, 4 tag or author, 3 device or plug-in, 2 macro or chain, 1 description.
+    field_level: u8,
+    /// Its occurrences, weighted by field.
+    weight: f32,
+    /// How much the word says: its inverse document frequency.
+    idf: f32,
+}
+
+/// Tiers; of each the lower comes first, and each decides before those after it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainTiers)]
+struct ExplainTiersBody {
+    /// How words were met: 0 where all are exact.
+    kinds: u32,
+    /// How good the fields are: 0 where all are in the title.
+    fields: u32,
+    /// How near words are: 0 the whole title, 1 side by side, 2 near, 3 not near.
+    nearness: u32,
 }
 
 /// What a hit needs to open.
@@ -184,7 +297,7 @@ struct MixBody {
 #[utoipa::path(
     get, path = "/v1/search", tag = "search",
     params(
-        ("q" = Option<String>, Query, description = "Text over title, description, tags, author, devices, plug-ins, macro and chain names", max_length = 512),
+        ("q" = Option<String>, Query, description = "Text over title, description, tags, author, devices, plug-ins, macro and chain names; also `\"phrases\"`, `-excluded` words, and fielded ones: `bpm:120-130 key:Am device:\"Hybrid Reverb\" -tag:dubstep`", max_length = 2048),
         ("genre" = Option<Vec<String>>, Query, description = "Genre. This and the following facets: any of the values given; `tag_all=` asks for every one, `tag_none=` for none, and so for each facet"),
         ("key" = Option<Vec<String>>, Query, description = "Key in any usual notation: `F#m`, `Gb minor`, `8A`, `1m`"),
         ("harmony" = Option<String>, Query, description = "Which keys go with `key`: `exact`; `compatible`, which mixes (itself, its relative, and its neighbours on the wheel); or `diagonal`, which adds the relative's neighbours"),
@@ -235,6 +348,11 @@ struct MixBody {
         ("facets" = Option<String>, Query, description = "Facets to count, joined by commas; all when absent"),
         ("numbers" = Option<String>, Query, description = "Numbers whose spread is wanted, joined by commas: `bpm`, `rating`, `downloads`, `likes`, `uploaded`, `device_count`, `chain_count`, `macro_count`"),
         ("facet_limit" = Option<u32>, Query, description = "Most values of each facet", maximum = 200),
+        ("highlight" = Option<bool>, Query, description = "Whether to mark what met `q`; true when absent"),
+        ("highlight_pre" = Option<String>, Query, description = "What is put before a word that met `q`; `<em>` when absent", max_length = 64),
+        ("highlight_post" = Option<String>, Query, description = "What is put behind it; `</em>` when absent", max_length = 64),
+        ("crop" = Option<u32>, Query, description = "Most words of a description's part", maximum = 200),
+        ("explain" = Option<bool>, Query, description = "Whether to tell why each hit matched, and the parts of its score"),
         ("wait_for" = Option<u64>, Query, description = "Wait, for at most three seconds, until the answer reflects this `index-position`"),
     ),
     responses(
@@ -305,13 +423,94 @@ impl From<SearchResponse> for SearchAnswer {
             mix: answer.mix.map(MixBody::from),
             next: answer.next.map(|cursor| cursor.to_string()),
             position: answer.position,
+            understood: UnderstoodBody::new(&answer.understood, answer.ignored),
+            did_you_mean: answer.did_you_mean,
+            relaxed: answer
+                .relaxed
+                .into_iter()
+                .map(|relaxed| RelaxedBody {
+                    q: relaxed.text,
+                    left_out: relaxed.left_out,
+                    total: relaxed.total,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl UnderstoodBody {
+    fn new(understood: &Understood, ignored: Vec<String>) -> Self {
+        let mut body = Self {
+            text: understood.to_text(),
+            words: Vec::new(),
+            prefix: None,
+            phrases: Vec::new(),
+            excluded: understood.excluded.iter().map(|words| words.join(" ")).collect(),
+            filters: Vec::new(),
+            ignored,
+            any_word_may_be_missing: understood.is_long(),
+        };
+        for sought in &understood.sought {
+            match sought {
+                Sought::Word { text, prefix } => {
+                    body.words.push(text.clone());
+                    if *prefix {
+                        body.prefix = Some(text.clone());
+                    }
+                }
+                Sought::Phrase(words) => body.phrases.push(words.join(" ")),
+            }
+        }
+        body.filters = understood
+            .fielded
+            .iter()
+            .map(|fielded| FieldedBody {
+                field: fielded.wanted.name(),
+                value: fielded.wanted.value(),
+                excluded: fielded.excluded,
+            })
+            .collect();
+        body
+    }
+}
+
+impl From<Explained> for ExplainBody {
+    fn from(explained: Explained) -> Self {
+        Self {
+            words: explained
+                .words
+                .into_iter()
+                .map(|word| ExplainWordBody {
+                    typed: word.typed,
+                    matched: word.matched,
+                    kind: word.kind.name(),
+                    field_level: word.level,
+                    weight: word.weight,
+                    idf: word.idf,
+                })
+                .collect(),
+            tiers: explained
+                .tiers
+                .map(|[kinds, fields, nearness]| ExplainTiersBody { kinds, fields, nearness }),
+            bm25: explained.bm25,
+            popularity: explained.popularity,
         }
     }
 }
 
 impl From<Hit> for HitBody {
     fn from(hit: Hit) -> Self {
-        let Hit { card, counts, score } = hit;
+        let Hit {
+            card,
+            counts,
+            score,
+            highlights,
+            explained,
+        } = hit;
+        let mut by_field: BTreeMap<&'static str, Vec<HighlightBody>> = BTreeMap::new();
+        for Highlight { field, at, text } in highlights {
+            by_field.entry(field).or_default().push(HighlightBody { at, text });
+        }
         Self {
             id: card.id,
             slug: card.slug,
@@ -350,6 +549,8 @@ impl From<Hit> for HitBody {
             has_preview_image: card.has_preview_image,
             published_at: card.published_at,
             score,
+            highlights: by_field,
+            explain: explained.map(ExplainBody::from),
         }
     }
 }
