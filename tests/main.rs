@@ -17,6 +17,7 @@ mod program;
 mod reactions;
 mod rights;
 mod rollup_command;
+mod search_text;
 mod up;
 mod uploads;
 mod visibility;

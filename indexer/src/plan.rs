@@ -602,9 +602,10 @@ impl Dictionary {
         } else {
             FuzzyTermQuery::new(term, edits, true)
         };
+        let automaton = fuzzy.automaton()?;
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for reader in &self.all {
-            let mut terms = reader.terms().search(fuzzy.automaton()?).into_stream()?;
+            let mut terms = reader.terms().search(&automaton).into_stream()?;
             let mut seen = 0;
             while seen < MAX_TYPOS_SEEN && terms.advance() {
                 seen += 1;

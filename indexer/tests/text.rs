@@ -3,7 +3,7 @@
 
 use indexer::{Facet, HighlightOptions, MatchKind, SearchRequest, SearchResponse};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, ids};
 
 /// A catalogue of racks, each with a title and further columns.
 async fn catalogue(racks: &[(u64, &str, &str)]) -> Fixture {
@@ -305,4 +305,83 @@ async fn highlights_are_safe_and_descriptions_are_cropped() {
         snippet.starts_with("…filler") && snippet.ends_with("filler…") && snippet.contains("the <em>granular</em> heart"),
         "{snippet}"
     );
+}
+
+/// Words that are neither stems of each other, nor typos (three letters), nor two in one.
+const WORDS: [&str; 12] = [
+    "kik", "bas", "pad", "lid", "arp", "dub", "vox", "tom", "zap", "hum", "fog", "gem",
+];
+
+/// A text of up to so many words, the same for the same state.
+fn some_words(state: &mut u64, most: u64) -> String {
+    let mut next = |of: u64| {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % of
+    };
+    let count = next(most + 1);
+    // The first words are common and the last ones rare.
+    let words = (0..count).map(|_| WORDS[(next(12) * next(12) / 12) as usize]);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn what_is_found_is_what_a_look_at_every_rack_finds() {
+    const RACKS: u64 = 5000;
+    let fixture = Fixture::new().await;
+    let mut state = 7;
+    let texts: Vec<(String, String)> = (0..RACKS)
+        .map(|_| (some_words(&mut state, 3) + " q", some_words(&mut state, 5)))
+        .collect();
+    let rows: Vec<String> = (1..)
+        .zip(&texts)
+        .map(|(id, (title, text))| format!("({id}, 1, '{title}', 'r-{id}', '{text}', 'instrument', 'none.adg', TRUE)"))
+        .collect();
+    fixture
+        .db
+        .execute(&format!(
+            "INSERT INTO workflows (id, user_id, title, slug, description, rack_type, adg_file_path, is_published) VALUES {}",
+            rows.join(", ")
+        ))
+        .await;
+    fixture.rebuild().await;
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    for _ in 0..60 {
+        let sought = some_words(&mut state, 3);
+        let excluded = some_words(&mut state, 1);
+        let phrase = some_words(&mut state, 2);
+        let query = format!(
+            "{sought} \"{phrase}\" {}{excluded} ",
+            if excluded.is_empty() { "" } else { "-" }
+        );
+        let expected: Vec<u64> = (1..)
+            .zip(&texts)
+            .filter(|(_, (title, text))| {
+                let (title, text) = (words(title), words(text));
+                let has = |word: &str| title.iter().chain(&text).any(|its| its == word);
+                let wanted = words(&phrase);
+                let side_by_side = |its: &[String]| its.windows(wanted.len()).any(|run| run == wanted);
+                sought.split_whitespace().all(has)
+                    && (excluded.is_empty() || !has(&excluded))
+                    && (phrase.is_empty() || side_by_side(&title) || side_by_side(&text))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        let answer = fixture.search(&SearchRequest {
+            limit: 1000,
+            facets: Vec::new(),
+            ..SearchRequest::text(&query)
+        });
+        assert_eq!(answer.total, expected.len() as u64, "`{query}`");
+        let mut found = ids(&answer);
+        assert!(found.iter().all(|id| expected.contains(id)), "`{query}`");
+        if !sought.is_empty() || !phrase.is_empty() {
+            let scores: Vec<f32> = answer.hits.iter().filter_map(|hit| hit.score).collect();
+            assert!(scores.is_sorted_by(|a, b| a >= b), "`{query}`: {scores:?}");
+        }
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found.len() as u64, answer.total.min(1000), "`{query}`");
+    }
 }
