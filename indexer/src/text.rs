@@ -263,7 +263,7 @@ fn is_accent(c: char) -> bool {
 /// Hiragana, Katakana, Han and Hangul.
 pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(c,
-        '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}'
+        '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}' | '\u{3131}'..='\u{318e}' | '\u{ffa0}'..='\u{ffdc}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}'
         | '\u{ac00}'..='\u{d7af}' | '\u{1100}'..='\u{11ff}')
 }
