@@ -49,7 +49,21 @@ pub(crate) async fn rows(db: &TestDb, columns: &str, rest: &str) -> Vec<String> 
 pub(crate) async fn assert_counts_are_true(db: &TestDb) {
     let mut connection = db.pool().acquire().await.unwrap();
     let wrong = recount::differences(&mut connection).await.unwrap();
-    assert!(wrong.is_empty(), "counts differ from the rows: {wrong:?}");
+    let mut details = Vec::new();
+    for row in &wrong {
+        if let recount::Counted::Workflow(id) = row {
+            let truth = |table: &str, which: &str| format!("(SELECT COUNT(*) FROM {table} WHERE workflow_id = {id} {which})");
+            let columns = format!(
+                "'likes', likes_count, {}, 'comments', comments_count, {}, 'downloads', downloads_count, {}, 'ratings', ratings_count, {}",
+                truth("workflow_likes", ""),
+                truth("workflow_comments", ""),
+                truth("workflow_downloads", "AND counted"),
+                truth("workflow_ratings", ""),
+            );
+            details.extend(rows(db, &columns, &format!("workflows WHERE id = {id}")).await);
+        }
+    }
+    assert!(wrong.is_empty(), "counts differ from the rows: {wrong:?} {details:?}");
 }
 
 const WORKFLOW_COUNTS: &str = "id, likes_count, ratings_count, average_rating, comments_count, downloads_count";
