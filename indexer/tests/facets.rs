@@ -20,10 +20,10 @@ use crate::plain::{
 use crate::support::{Fixture, ids};
 
 /// Documents in the catalogue: several segments, once some were replaced.
-const DOCUMENTS: u64 = 400;
+const DOCUMENTS: u64 = 200;
 
-/// Requests that are compared with counting by hand.
-const CASES: u32 = 3000;
+/// Pages, of two requests on average, that are compared with counting by hand.
+const CASES: u32 = 1200;
 
 /// Selections that are compared with tantivy's aggregations.
 const AGGREGATED: u32 = 300;

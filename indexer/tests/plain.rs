@@ -226,27 +226,24 @@ impl Plain {
         }
     }
 
-    /// Whether it is a hit, were it not for what was set with one control.
-    fn fits(&self, request: &SearchRequest, but: Option<Control>) -> bool {
-        let near = |bpm: f64| {
-            let Some(tempo) = &request.tempo else { return true };
-            let Some(within) = tempo.within else { return true };
-            let around = |of: f64| bpm >= of * (1.0 - within) && bpm <= of * (1.0 + within);
-            around(tempo.bpm) || tempo.half_and_double && (around(tempo.bpm / 2.0) || around(tempo.bpm * 2.0))
-        };
-        let tempo = match &request.tempo {
-            Some(tempo) if tempo.within.is_some() && but != Some(Control::Number(Number::Bpm)) => {
-                self.bpm.is_some_and(|bpm| near(bpm.into()))
+    /// Controls of the groups that it fails, none for a group without one; `None`: it does not even have the text.
+    fn failed(&self, request: &SearchRequest) -> Option<Vec<Option<Control>>> {
+        if !request.text.is_empty() && self.word != request.text {
+            return None;
+        }
+        let groups = request.filters.groups.iter().filter(|group| !self.holds(&group.condition));
+        let mut failed: Vec<Option<Control>> = groups.map(|group| group.of).collect();
+        if let Some((tempo, within)) = request.tempo.and_then(|tempo| Some((tempo, tempo.within?))) {
+            let around = |bpm: f64, of: f64| bpm >= of * (1.0 - within) && bpm <= of * (1.0 + within);
+            let is_near = self.bpm.map(f64::from).is_some_and(|bpm| {
+                let other = tempo.half_and_double && (around(bpm, tempo.bpm / 2.0) || around(bpm, tempo.bpm * 2.0));
+                around(bpm, tempo.bpm) || other
+            });
+            if !is_near {
+                failed.push(Some(Control::Number(Number::Bpm)));
             }
-            _ => true,
-        };
-        let groups = request
-            .filters
-            .groups
-            .iter()
-            .filter(|group| group.of.is_none() || group.of != but)
-            .all(|group| self.holds(&group.condition));
-        (request.text.is_empty() || self.word == request.text) && tempo && groups
+        }
+        Some(failed)
     }
 
     /// What it is ordered by: higher first, then the higher id.
@@ -399,8 +396,22 @@ pub(crate) struct Expected {
 
 /// Works a request out, one document after the other.
 pub(crate) fn expected(catalogue: &[Plain], request: &SearchRequest) -> Expected {
-    let but = |control: Control| catalogue.iter().filter(move |plain| plain.fits(request, Some(control)));
-    let mut hits: Vec<&Plain> = catalogue.iter().filter(|plain| plain.fits(request, None)).collect();
+    let judged: Vec<(&Plain, Vec<Option<Control>>)> = catalogue
+        .iter()
+        .filter_map(|plain| Some((plain, plain.failed(request)?)))
+        .collect();
+    // What would be a hit, were it not for what was set with the control.
+    let but = |control: Control| {
+        let fits = judged
+            .iter()
+            .filter(move |(_, failed)| failed.iter().all(|of| *of == Some(control)));
+        fits.map(|(plain, _)| *plain)
+    };
+    let mut hits: Vec<&Plain> = judged
+        .iter()
+        .filter(|(_, failed)| failed.is_empty())
+        .map(|(plain, _)| *plain)
+        .collect();
     hits.sort_by(|a, b| {
         let (a, b) = ((a.order(request), a.id), (b.order(request), b.id));
         b.partial_cmp(&a).expect("numbers")
