@@ -60,6 +60,8 @@ enum Command {
     Parse(crate::parse::ParseArgs),
     /// Build the search index of every live node anew
     Rebuild(crate::rebuild::RebuildArgs),
+    /// Make what is kept of people's feeds anew
+    Feed(crate::feed::FeedArgs),
     /// Make the hourly and daily numbers of a range again
     Rollup(crate::rollup::RollupArgs),
     /// List jobs, and run dead ones again
@@ -117,6 +119,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Ingest(args) => crate::ingest::run(args, servers::locate(settings)?).await,
         Command::Parse(args) => crate::parse::run(args, settings).await,
         Command::Rebuild(args) => crate::rebuild::run(args, servers::locate(settings)?).await,
+        Command::Feed(args) => crate::feed::run(args, servers::locate(settings)?).await,
         Command::Rollup(args) => crate::rollup::run(args, servers::locate(settings)?).await,
         Command::Jobs(args) => crate::jobs::run(args, servers::locate(settings)?).await,
         Command::Token(args) => crate::token::run(args, servers::locate(settings)?).await,

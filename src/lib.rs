@@ -11,6 +11,7 @@ pub mod servers;
 pub mod shutdown;
 
 pub mod config;
+pub mod feed;
 pub mod ingest;
 pub mod jobs;
 pub mod migrate;

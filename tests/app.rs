@@ -196,6 +196,11 @@ impl TestApp {
         hits.iter().map(|hit| hit["id"].as_u64().expect("an id")).collect()
     }
 
+    /// Tells it to stop, as SIGTERM does.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// How many files are stored.
     pub(crate) async fn stored_files(&self) -> usize {
         use futures::TryStreamExt;

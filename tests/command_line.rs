@@ -39,7 +39,7 @@ fn the_effective_settings_come_from_file_and_environment_and_hide_secrets() {
 #[test]
 fn every_subcommand_has_help() {
     let folder = folder();
-    let commands = "up serve work migrate ingest parse rebuild rollup jobs token config with-servers";
+    let commands = "up serve work migrate ingest parse rebuild feed rollup jobs token config with-servers";
     for command in commands.split(' ') {
         let output = cookbook(folder.path()).args([command, "--help"]).output().unwrap();
         assert!(output.status.success(), "{command}: {}", error_of(&output));

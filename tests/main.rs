@@ -7,6 +7,7 @@ mod command_line;
 mod comments;
 mod concurrency;
 mod events;
+mod feed;
 mod finding;
 mod folders;
 mod kill;

@@ -12,8 +12,8 @@ mod synonyms;
 pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
-    AddressPolicy, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FilesSettings, HttpSettings,
-    IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchSettings, Secret, Settings,
-    SettingsError, SimilarSettings,
+    AddressPolicy, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings, FilesSettings,
+    HttpSettings, IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchSettings,
+    Secret, Settings, SettingsError, SimilarSettings,
 };
 pub use synonyms::synonyms;

@@ -200,6 +200,23 @@ sections! {
         /// Time for running jobs at shutdown, in seconds.
         shutdown_grace_s: u64,
     }
+    /// `[feed]`
+    FeedSettings {
+        /// Activities kept ready for one reader.
+        cap: u32,
+        /// Days of absence after which nothing is kept.
+        active_days: u32,
+        /// Followers above which an author is merged in.
+        copied_followers: u32,
+        /// Life of a feed in Redis, in seconds.
+        redis_ttl_s: u64,
+        /// Open streams at once.
+        max_streams: usize,
+        /// Between signs of life on a stream, in seconds.
+        heartbeat_s: u64,
+        /// Life of a stream, in seconds.
+        stream_s: u64,
+    }
     /// `[similar]`
     SimilarSettings {
         /// Weight of devices.
@@ -299,6 +316,10 @@ sections! {
         extend_partitions: String,
         /// Roll up what happened.
         roll_up: String,
+        /// Keep feeds in step.
+        tend_feeds: String,
+        /// Forget feeds of the absent.
+        prune_feeds: String,
     }
     /// All settings.
     Settings {
@@ -322,6 +343,8 @@ sections! {
         index: IndexSettings,
         /// Limits of searching.
         search: SearchSettings,
+        /// Feeds.
+        feed: FeedSettings,
         /// What makes racks alike.
         similar: SimilarSettings,
         /// Limits of what people write.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use config::Settings;
 use store::Db;
+use store::feed::FeedCache;
 use store::files::Files;
 use store::wake::Wake;
 
@@ -18,6 +19,8 @@ pub struct Context {
     pub files: Files,
     /// Hints for whoever waits for a queue.
     pub wake: Wake,
+    /// Feeds in Redis.
+    pub feeds: FeedCache,
     /// Name of this process among the workers.
     pub node: Arc<str>,
 }
@@ -26,11 +29,13 @@ impl Context {
     /// Puts a context together; the node is named by `jobs.node`, or else after the host and this process.
     pub fn new(db: Db, files: Files, settings: Arc<Settings>, wake: Wake) -> Self {
         let node = node_name(&settings.jobs.node);
+        let feeds = FeedCache::new(&settings.redis, &settings.feed);
         Self {
             db,
             files,
             settings,
             wake,
+            feeds,
             node,
         }
     }

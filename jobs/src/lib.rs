@@ -16,6 +16,7 @@ mod forget_addresses;
 mod job;
 mod parse_rack;
 mod poller;
+mod prune_feeds;
 mod prune_index_log;
 mod prune_jobs;
 mod pulse;
@@ -26,6 +27,7 @@ mod run;
 pub mod schedule;
 mod sweep_files;
 mod sweep_pending;
+mod tend_feeds;
 pub mod testing;
 
 pub use context::Context;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use store::queue::{
-    ExtendPartitions, ForgetAddresses, ParseRack, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending,
+    ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles,
+    SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, extend_partitions, forget_addresses, parse_rack, prune_index_log, prune_jobs, repair_counts, roll_up,
-    sweep_files, sweep_pending,
+    Context, Job, extend_partitions, forget_addresses, parse_rack, prune_feeds, prune_index_log, prune_jobs, repair_counts,
+    roll_up, sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -27,6 +28,8 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<ForgetAddresses, _, _>(forget_addresses::run).at_most(AN_HOUR),
         Job::new::<ExtendPartitions, _, _>(extend_partitions::run).at_most(AN_HOUR),
         Job::new::<RollUp, _, _>(roll_up::run).at_most(AN_HOUR),
+        Job::new::<TendFeeds, _, _>(tend_feeds::run),
+        Job::new::<PruneFeeds, _, _>(prune_feeds::run).at_most(AN_HOUR),
     ]
 }
 

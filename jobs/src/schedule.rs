@@ -15,13 +15,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ExtendPartitions, ForgetAddresses, JobPayload, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles, SweepPending,
-    enqueue,
+    ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles,
+    SweepPending, TendFeeds, enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
-use crate::{Context, repair_counts, roll_up, sweep_pending};
+use crate::{Context, repair_counts, roll_up, sweep_pending, tend_feeds};
 
 /// Everything that happens at a time.
 pub fn all() -> Vec<Entry> {
@@ -34,6 +34,8 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
         Entry::new::<ExtendPartitions>(|at| &at.extend_partitions),
         Entry::new::<RollUp>(|at| &at.roll_up).only_if(|db| roll_up::is_needed(db).boxed()),
+        Entry::new::<TendFeeds>(|at| &at.tend_feeds).only_if(|db| tend_feeds::is_needed(db).boxed()),
+        Entry::new::<PruneFeeds>(|at| &at.prune_feeds),
         Entry::enqueued_by(
             "compare-index",
             |at| &at.compare_index,

@@ -6,12 +6,14 @@ use std::time::Instant;
 use config::Settings;
 use indexer::{Index, SearchError};
 use store::event_writer::EventWriter;
+use store::feed::FeedCache;
 use store::files::Files;
 use store::wake::Wake;
 use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
+use crate::streams::Streams;
 use crate::visitor::VisitorKey;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.
@@ -37,6 +39,10 @@ pub struct ApiContext {
     pub(crate) events: EventWriter,
     /// What hides from where they come.
     pub(crate) visitor_key: VisitorKey,
+    /// Feeds in Redis.
+    pub feeds: FeedCache,
+    /// Open pages.
+    pub(crate) streams: Streams,
     uploads: Arc<Semaphore>,
     /// Searches that compute.
     searches: Arc<Semaphore>,
@@ -52,6 +58,8 @@ impl ApiContext {
         Self {
             events: EventWriter::start(db.clone(), &settings.events),
             visitor_key: VisitorKey::load(&settings),
+            feeds: FeedCache::new(&settings.redis, &settings.feed),
+            streams: Streams::new(db.clone(), settings.feed.max_streams),
             db,
             files,
             index,

@@ -14,6 +14,7 @@ mod position;
 pub mod rights;
 mod router;
 mod server;
+mod streams;
 mod text;
 mod transaction;
 mod visitor;

@@ -46,6 +46,7 @@ const MAX_CONCURRENT: usize = 512;
     ),
     tags(
         (name = "search", description = "Find racks"),
+        (name = "feed", description = "What people did"),
         (name = "workflows", description = "Upload, read, change and publish racks"),
         (name = "reactions", description = "Likes, ratings and comments"),
         (name = "collections", description = "Lists of racks that people keep"),
@@ -75,6 +76,10 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(similar::list_similar_workflows))
         .routes(routes!(publication::publish_workflow))
         .routes(routes!(publication::unpublish_workflow))
+        .routes(routes!(crate::handlers::feed::list_feed))
+        .routes(routes!(crate::handlers::feed_stream::stream_feed))
+        .routes(routes!(crate::handlers::feed::list_activity))
+        .routes(routes!(crate::handlers::feed::list_user_activity))
         .routes(routes!(tags::list_tags))
         .routes(routes!(views::record_view))
         .routes(routes!(likes::like_workflow, likes::unlike_workflow))

@@ -19,6 +19,13 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
     let grace = Duration::from_secs(context.settings.http.shutdown_grace_s);
     let address = listener.local_addr()?;
     info!(%address, "listening");
+    let streams = context.streams.clone();
+    let stopped = shutdown.clone();
+    // Or else their connections would be held open for all of the grace.
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        streams.stop();
+    });
     let app = router(context).into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {

@@ -185,6 +185,8 @@ pub enum Look {
 pub enum Watched {
     /// `index_log`.
     IndexLog,
+    /// `user_activities`.
+    UserActivities,
 }
 
 /// Looks at every gap that is due, and closes those that are settled. Rows that became visible must have been read before, in
@@ -219,6 +221,20 @@ async fn look(db: &Db, table: Watched, gap: Gap) -> Result<Look, StoreError> {
         Watched::IndexLog => {
             sqlx::query_scalar!(
                 "SELECT id FROM index_log WHERE id BETWEEN ? AND ? LIMIT 1 FOR UPDATE NOWAIT",
+                gap.first,
+                gap.last
+            )
+            .fetch_optional(&mut *connection)
+            .await
+        }
+        Watched::UserActivities if gap.first == gap.last => {
+            sqlx::query_scalar!("SELECT id FROM user_activities WHERE id = ? FOR UPDATE NOWAIT", gap.first)
+                .fetch_optional(&mut *connection)
+                .await
+        }
+        Watched::UserActivities => {
+            sqlx::query_scalar!(
+                "SELECT id FROM user_activities WHERE id BETWEEN ? AND ? LIMIT 1 FOR UPDATE NOWAIT",
                 gap.first,
                 gap.last
             )

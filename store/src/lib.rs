@@ -16,6 +16,7 @@ mod error;
 pub mod event;
 pub mod event_retention;
 pub mod event_writer;
+pub mod feed;
 pub mod files;
 pub mod follow;
 pub mod gaps;

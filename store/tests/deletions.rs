@@ -57,7 +57,15 @@ async fn a_deleted_user_leaves_true_counts_and_every_workflow_in_the_log() {
         ["3 nobody"]
     );
     assert_eq!(db.integer("SELECT COUNT(*) FROM user_activities WHERE user_id = 1").await, 0);
-    assert_eq!(db.integer("SELECT COUNT(*) FROM user_feed_cache").await, 0);
+    assert_eq!(
+        db.integer(
+            "SELECT COUNT(*) FROM user_feed_cache AS cached LEFT JOIN feed_marks AS mark ON mark.activity_id = cached.activity_id
+             WHERE mark.id IS NULL"
+        )
+        .await,
+        0,
+        "a job takes away what is marked"
+    );
 }
 
 #[tokio::test]

@@ -174,7 +174,9 @@ async fn filled() -> TestDb {
            SELECT LPAD(id, 26, '0'), ELT(id % 3 + 1, 'parse-rack', 'sweep', 'index:a'), '{}', ELT(LEAST(id % 50, 4) + 1, 'Pending', 'Running', 'Failed', 'Killed', 'Done'),
                   '2026-01-01' + INTERVAL id MINUTE, CONCAT('rack:', id), CONCAT('w', id % 5), '2026-01-01', '2026-01-01' + INTERVAL id MINUTE FROM workflows;
          INSERT INTO workflow_count_repairs (workflow_id) SELECT id FROM workflows;
-         INSERT INTO count_repairs (user_id) SELECT id FROM users",
+         INSERT INTO count_repairs (user_id) SELECT id FROM users;
+         INSERT INTO feeds (user_id, filled_at, wanted_at) SELECT id, IF(id % 20, '2026-01-01', NULL), '2025-01-01' + INTERVAL id MINUTE FROM users;
+         INSERT INTO feed_marks (user_id, author_id) SELECT user_id, id FROM workflows",
     )
     .await;
     let tables: Vec<String> =

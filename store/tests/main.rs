@@ -10,6 +10,7 @@ mod counts;
 mod deletions;
 mod events;
 mod explained;
+mod feeds;
 mod files;
 mod index_log_triggers;
 mod interrupted;

@@ -2,6 +2,8 @@
 
 pub(crate) mod collections;
 pub(crate) mod comments;
+pub(crate) mod feed;
+pub(crate) mod feed_stream;
 pub(crate) mod follows;
 pub(crate) mod health;
 pub(crate) mod likes;

@@ -69,4 +69,8 @@ scheduled! {
     ExtendPartitions = "extend-partitions",
     /// Roll up the days on which something changed.
     RollUp = "roll-up",
+    /// Keep feeds in step with what people do.
+    TendFeeds = "tend-feeds",
+    /// Forget the feeds of people who are not here any more.
+    PruneFeeds = "prune-feeds",
 }
