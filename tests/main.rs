@@ -19,6 +19,7 @@ mod reactions;
 mod rights;
 mod rollup_command;
 mod search_text;
+mod trending;
 mod up;
 mod uploads;
 mod visibility;

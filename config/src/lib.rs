@@ -14,6 +14,6 @@ pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
     AddressPolicy, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings, FilesSettings,
     HttpSettings, IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchSettings,
-    Secret, Settings, SettingsError, SimilarSettings,
+    Secret, Settings, SettingsError, SimilarSettings, TrendingSettings,
 };
 pub use synonyms::synonyms;

@@ -249,6 +249,49 @@ sections! {
         /// Longest wait for a position in the log of changes, in milliseconds.
         wait_for_ms: u64,
     }
+    /// `[trending]`
+    TrendingSettings {
+        /// Weight of a view.
+        view: f64,
+        /// Weight of a download.
+        download: f64,
+        /// Weight of a like.
+        like: f64,
+        /// Weight of a comment.
+        comment: f64,
+        /// Weight of each star of a rating above three.
+        star: f64,
+        /// Weight of an addition to a collection.
+        collection_add: f64,
+        /// What an actor's further acts count.
+        further_acts: f64,
+        /// Half-life of acts on the list of a day, in hours.
+        day_half_life_hours: f64,
+        /// Half-life of acts on the list of a week, in hours.
+        week_half_life_hours: f64,
+        /// Half-life of acts on the list of 30 days, in hours.
+        month_half_life_hours: f64,
+        /// Half-life of a workflow's own past on the list of a day, in days.
+        day_baseline_days: f64,
+        /// The same for a week.
+        week_baseline_days: f64,
+        /// The same for 30 days.
+        month_baseline_days: f64,
+        /// Fewest actors.
+        least_actors: u32,
+        /// Most that one actor counts, as a part of all others.
+        actor_per_others: f64,
+        /// Actors of one network who count in full.
+        network_free: u32,
+        /// What each further one counts of the one before.
+        network_ratio: f64,
+        /// Days for which an account is new.
+        new_account_days: f64,
+        /// Weight of anonymous and new actors.
+        newcomer_weight: f64,
+        /// Newcomers who are not held against the number of the established.
+        newcomers_free: u32,
+    }
     /// `[index]`
     IndexSettings {
         /// Folder of the index; empty for one under `data.dir`.
@@ -320,6 +363,8 @@ sections! {
         tend_feeds: String,
         /// Forget feeds of the absent.
         prune_feeds: String,
+        /// Compute what trends.
+        compute_trending: String,
     }
     /// All settings.
     Settings {
@@ -351,6 +396,8 @@ sections! {
         community: CommunitySettings,
         /// Views and downloads.
         events: EventsSettings,
+        /// What trends.
+        trending: TrendingSettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

@@ -462,6 +462,7 @@ impl Order {
             Sort::Relevance | Sort::Newest => at.columns.listed_at[at.doc as usize].cast_unsigned() ^ (1 << 63),
             Sort::Downloads => u64::from(counts().downloads),
             Sort::Likes => u64::from(counts().likes),
+            Sort::Trending => u64::from(counts().trending.max(0.0).to_bits()),
             Sort::Rating => u64::from(counts().rating_score(at.counters.overall_mean).max(0.0).to_bits()),
             Sort::Bpm => bpm().map_or(0, ascending),
             Sort::BpmDistance => match (bpm(), &self.tempo) {

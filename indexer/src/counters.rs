@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::WorkflowId;
 use store::counters::CounterRow;
+use store::trending::Generation;
 
 use crate::document::fnv1a;
 
@@ -19,10 +20,10 @@ use crate::document::fnv1a;
 const PAGE: usize = 1024;
 
 /// First bytes of the file in which counters are kept; the last is its version.
-const MAGIC: &[u8; 8] = b"ckcount1";
+const MAGIC: &[u8; 8] = b"ckcount2";
 
 /// Bytes of one workflow in the file.
-const RECORD: usize = 8 + 5 * 4;
+const RECORD: usize = 8 + 6 * 4;
 
 /// Place of a workflow's counters in memory.
 pub(crate) type Slot = u32;
@@ -40,6 +41,9 @@ pub struct Counts {
     pub ratings: u32,
     /// Mean of the ratings, 1 to 5; 0 without any.
     pub average_rating: f32,
+    /// How much it trends: its score of the week in the current generation; 0 for what does not.
+    #[serde(default)]
+    pub trending: f32,
 }
 
 /// How many ratings of the overall mean every workflow is given beside its own. Five: one vote of 5 stars among means of 3.5 counts
@@ -89,6 +93,8 @@ struct Inner {
     stars: f64,
     ratings: u64,
     watermark: Watermark,
+    /// The generation that the trending scores are of; none of this process' yet.
+    generation: Option<Generation>,
     /// Whether anything changed since it was last saved.
     unsaved: bool,
 }
@@ -129,11 +135,32 @@ impl Counters {
 
     /// Counters of one workflow; zeros if it is unknown.
     pub fn get(&self, id: WorkflowId) -> Counts {
-        let inner = self.lock();
-        match inner.slots.get(&id.0) {
-            Some(slot) => inner.pages[*slot as usize / PAGE][*slot as usize % PAGE],
-            None => Counts::default(),
+        self.lock().get(id.0)
+    }
+
+    /// The generation that the trending scores are of; none before the first that this process has read.
+    pub fn generation(&self) -> Option<Generation> {
+        self.lock().generation
+    }
+
+    /// Takes over all trending scores of a generation: what is not among them has 0. Returns how many differ from before.
+    pub fn apply_trending(&self, generation: Generation, scores: &[(WorkflowId, f64)]) -> usize {
+        let mut inner = self.lock();
+        let mut wanted: HashMap<u64, f32> = scores.iter().map(|(id, score)| (id.0, *score as f32)).collect();
+        let mut changed = 0;
+        for at in 0..inner.ids.len() {
+            let id = inner.ids[at];
+            let trending = wanted.remove(&id).unwrap_or_default();
+            let counts = inner.get(id);
+            changed += usize::from(inner.set(id, Counts { trending, ..counts }));
         }
+        for (id, trending) in wanted {
+            let counts = inner.get(id);
+            changed += usize::from(inner.set(id, Counts { trending, ..counts }));
+        }
+        inner.generation = Some(generation);
+        inner.unsaved |= changed > 0;
+        changed
     }
 
     /// Takes over what was read. Returns how many workflows' counters differ from before.
@@ -147,6 +174,7 @@ impl Counters {
                 comments: row.comments,
                 ratings: row.ratings,
                 average_rating: row.average_rating,
+                trending: inner.get(row.id.0).trending,
             };
             changed += usize::from(inner.set(row.id.0, counts));
         }
@@ -203,6 +231,13 @@ impl Counters {
 }
 
 impl Inner {
+    fn get(&self, id: u64) -> Counts {
+        match self.slots.get(&id) {
+            Some(slot) => self.pages[*slot as usize / PAGE][*slot as usize % PAGE],
+            None => Counts::default(),
+        }
+    }
+
     fn slot(&mut self, id: u64) -> Slot {
         if let Some(slot) = self.slots.get(&id) {
             return *slot;
@@ -243,6 +278,7 @@ impl Inner {
                 bytes.extend(number.to_le_bytes());
             }
             bytes.extend(counts.average_rating.to_le_bytes());
+            bytes.extend(counts.trending.to_le_bytes());
         }
         let hash = fnv1a(&bytes);
         bytes.extend(hash.to_le_bytes());
@@ -273,6 +309,7 @@ impl Inner {
                 comments: u32::from_le_bytes(number(2)?),
                 ratings: u32::from_le_bytes(number(3)?),
                 average_rating: f32::from_le_bytes(number(4)?),
+                trending: f32::from_le_bytes(number(5)?),
             };
             inner.set(u64::from_le_bytes(*id), counts);
         }
@@ -321,6 +358,35 @@ mod tests {
         bytes[100] ^= 1;
         std::fs::write(&path, bytes).expect("written");
         assert_eq!(Counters::load(&path).get(WorkflowId(2999)), Counts::default());
+    }
+
+    #[test]
+    fn a_generation_of_trending_scores_replaces_the_one_before_and_counters_leave_it_alone() {
+        let counters = Counters::default();
+        let generation = |id| Generation {
+            id,
+            as_of: DateTime::default(),
+        };
+        counters.apply(&[row(1, 5)]);
+        assert_eq!(
+            counters.apply_trending(generation(1), &[(WorkflowId(1), 2.5), (WorkflowId(7), 1.5)]),
+            2
+        );
+        counters.apply(&[row(1, 6)]);
+        assert_eq!(
+            (counters.get(WorkflowId(1)).likes, counters.get(WorkflowId(1)).trending),
+            (6, 2.5)
+        );
+        assert_eq!(counters.apply_trending(generation(2), &[(WorkflowId(7), 1.5)]), 1);
+        assert_eq!(counters.get(WorkflowId(1)).trending, 0.0);
+        assert_eq!(counters.generation(), Some(generation(2)));
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("counters");
+        counters.save(&path).expect("saved");
+        let loaded = Counters::load(&path);
+        assert_eq!(loaded.get(WorkflowId(7)).trending, 1.5, "search starts with MySQL down");
+        assert_eq!(loaded.generation(), None);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! The time is that of the statement, and its transaction commits later. So besides what is new, a span of the past is read again every
 //! few seconds, and a longer one every minute, for as long as changes younger than that span may still appear. What commits later still
 //! is found by the nightly comparison, which reads everything.
+//!
+//! Trending scores come along: a new generation is one row that differs.
 
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use store::counters::changed_since;
+use store::trending::{self, Span};
 use store::{Db, StoreError, WorkflowId};
 
 use crate::counters::Watermark;
@@ -62,7 +65,7 @@ impl CounterPoller {
     pub async fn step(&mut self, now: Instant) -> Result<usize, IndexError> {
         let before = self.index.counters().watermark();
         let from = self.start(before, now);
-        let changed = self.read_from(from).await?;
+        let changed = self.read_from(from).await? + self.read_trending().await?;
         if self.index.counters().watermark() != before || self.moved_at.is_none() {
             self.moved_at = Some(now);
         }
@@ -102,6 +105,20 @@ impl CounterPoller {
         } else {
             start
         }
+    }
+
+    /// Takes over the scores of a generation of what trends that is new. One look at one row otherwise.
+    async fn read_trending(&self) -> Result<usize, IndexError> {
+        let mut db = self.db.acquire().await.map_err(StoreError::from)?;
+        let counters = self.index.counters();
+        let Some(generation) = trending::current(&mut db).await? else {
+            return Ok(0);
+        };
+        if counters.generation() == Some(generation) {
+            return Ok(0);
+        }
+        let scores = trending::scores(&mut db, generation.id, Span::Week).await?;
+        Ok(counters.apply_trending(generation, &scores))
     }
 
     async fn read_from(&self, from: Watermark) -> Result<usize, IndexError> {

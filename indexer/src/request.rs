@@ -110,6 +110,8 @@ pub enum Sort {
     Likes,
     /// Best rated first, see [`crate::Counts::rating_score`].
     Rating,
+    /// What trends most this week first, then the newest.
+    Trending,
     /// Slowest first, those without a tempo last.
     Bpm,
     /// Nearest first to the tempo of [`SearchRequest::tempo`], by the ratio of both; those without a tempo last.
@@ -120,12 +122,13 @@ pub enum Sort {
 
 impl Sort {
     /// All orders.
-    pub const ALL: [Sort; 8] = [
+    pub const ALL: [Sort; 9] = [
         Sort::Relevance,
         Sort::Newest,
         Sort::Downloads,
         Sort::Likes,
         Sort::Rating,
+        Sort::Trending,
         Sort::Bpm,
         Sort::BpmDistance,
         Sort::Random,
@@ -139,6 +142,7 @@ impl Sort {
             Sort::Downloads => "downloads",
             Sort::Likes => "likes",
             Sort::Rating => "rating",
+            Sort::Trending => "trending",
             Sort::Bpm => "bpm",
             Sort::BpmDistance => "bpm_distance",
             Sort::Random => "random",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use indexer::{Follower, Index, SearchRequest, Step};
+use indexer::{Follower, Index, SearchRequest, Sort, Step};
 use test_support::TestDb;
 
 use crate::support::{Fixture, MEMORY, ids};
@@ -267,4 +267,40 @@ async fn a_counter_that_moves_is_no_change_of_the_index() {
     let mut poller = indexer::CounterPoller::new(fixture.index.clone(), fixture.db.pool().clone());
     poller.step(Instant::now()).await.expect("polled");
     assert_eq!(fixture.search(&SearchRequest::default()).hits[0].counts.likes, 2);
+}
+
+#[tokio::test]
+async fn what_trends_orders_hits_as_soon_as_its_generation_is_current() {
+    let fixture = Fixture::new().await;
+    for id in 1..=3 {
+        fixture.insert(id, "Trends", "").await;
+    }
+    fixture.rebuild().await;
+    let by_trend = SearchRequest {
+        sort: Sort::Trending,
+        ..SearchRequest::default()
+    };
+    let order = || -> Vec<u64> { fixture.search(&by_trend).hits.iter().map(|hit| hit.card.id).collect() };
+    let mut poller = indexer::CounterPoller::new(fixture.index.clone(), fixture.db.pool().clone());
+    poller.step(Instant::now()).await.expect("polled");
+    assert_eq!(order(), [3, 2, 1], "nothing trends");
+
+    let generation = |id: u64, rows: &str| {
+        format!(
+            "INSERT INTO trending_workflows (generation_id, span, workflow_id, score, parts) VALUES {rows};
+             INSERT INTO trending_current (one, generation_id) VALUES (1, {id}) ON DUPLICATE KEY UPDATE generation_id = {id}"
+        )
+    };
+    fixture
+        .db
+        .execute(&generation(
+            7,
+            "(7, 2, 1, 1.5, '{}'), (7, 2, 2, 2.5, '{}'), (7, 1, 3, 9, '{}')",
+        ))
+        .await;
+    poller.step(Instant::now()).await.expect("polled");
+    assert_eq!(order(), [2, 1, 3], "by the week's scores");
+    fixture.db.execute(&generation(8, "(8, 2, 3, 0.5, '{}')")).await;
+    poller.step(Instant::now()).await.expect("polled");
+    assert_eq!(order(), [3, 2, 1], "of the new generation alone");
 }

@@ -7,6 +7,9 @@ use store::Db;
 use store::feed::FeedCache;
 use store::files::Files;
 use store::wake::Wake;
+use tokio::sync::Mutex;
+
+use crate::compute_trending;
 
 /// What every job is given. Clones share everything.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Context {
     pub feeds: FeedCache,
     /// Name of this process among the workers.
     pub node: Arc<str>,
+    /// What was read of past days to compute what trends.
+    pub trending: Arc<Mutex<compute_trending::State>>,
 }
 
 impl Context {
@@ -37,6 +42,7 @@ impl Context {
             wake,
             feeds,
             node,
+            trending: Arc::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod attempt;
 pub mod backend;
 mod backoff;
 mod build_index;
+mod compute_trending;
 mod context;
 mod extend_partitions;
 mod follow;
@@ -29,7 +30,9 @@ mod sweep_files;
 mod sweep_pending;
 mod tend_feeds;
 pub mod testing;
+pub mod trending;
 
+pub use compute_trending::{State as TrendingState, compute_trending};
 pub use context::Context;
 pub use follow::run_index;
 pub use job::{Job, permanent};

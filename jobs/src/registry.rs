@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use store::queue::{
-    ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles,
-    SweepPending, TendFeeds,
+    ComputeTrending, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp,
+    SweepFiles, SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, extend_partitions, forget_addresses, parse_rack, prune_feeds, prune_index_log, prune_jobs, repair_counts,
-    roll_up, sweep_files, sweep_pending, tend_feeds,
+    Context, Job, compute_trending, extend_partitions, forget_addresses, parse_rack, prune_feeds, prune_index_log, prune_jobs,
+    repair_counts, roll_up, sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -30,6 +30,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<RollUp, _, _>(roll_up::run).at_most(AN_HOUR),
         Job::new::<TendFeeds, _, _>(tend_feeds::run),
         Job::new::<PruneFeeds, _, _>(prune_feeds::run).at_most(AN_HOUR),
+        Job::new::<ComputeTrending, _, _>(compute_trending::run).at_most(AN_HOUR),
     ]
 }
 

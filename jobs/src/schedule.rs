@@ -15,8 +15,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp, SweepFiles,
-    SweepPending, TendFeeds, enqueue,
+    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp,
+    SweepFiles, SweepPending, TendFeeds, enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
@@ -36,6 +36,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<RollUp>(|at| &at.roll_up).only_if(|db| roll_up::is_needed(db).boxed()),
         Entry::new::<TendFeeds>(|at| &at.tend_feeds).only_if(|db| tend_feeds::is_needed(db).boxed()),
         Entry::new::<PruneFeeds>(|at| &at.prune_feeds),
+        Entry::new::<ComputeTrending>(|at| &at.compute_trending),
         Entry::enqueued_by(
             "compare-index",
             |at| &at.compare_index,

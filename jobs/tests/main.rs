@@ -8,3 +8,4 @@ mod rollups;
 mod schedule;
 mod support;
 mod sweeps;
+mod trending;

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use config::Settings;
 use indexer::{Index, SearchError};
+use store::cache::Cache;
 use store::event_writer::EventWriter;
 use store::feed::FeedCache;
 use store::files::Files;
+use store::trending::Boards;
 use store::wake::Wake;
 use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -43,6 +45,8 @@ pub struct ApiContext {
     pub feeds: FeedCache,
     /// Open pages.
     pub(crate) streams: Streams,
+    /// What trends.
+    pub boards: Boards,
     uploads: Arc<Semaphore>,
     /// Searches that compute.
     searches: Arc<Semaphore>,
@@ -55,6 +59,7 @@ impl ApiContext {
     pub fn new(db: Db, files: Files, index: Index, settings: Arc<Settings>, wake: Wake) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let grains = (settings.http.max_upload_bytes * FULL_UPLOADS) / GRAIN_BYTES as u64;
+        let boards = Boards::new(Cache::new(&settings.redis));
         Self {
             events: EventWriter::start(db.clone(), &settings.events),
             visitor_key: VisitorKey::load(&settings),
@@ -64,6 +69,7 @@ impl ApiContext {
             files,
             index,
             wake,
+            boards,
             searches: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(cores * settings.search.queue_per_core.max(1))),
             uploads: Arc::new(Semaphore::new(usize::try_from(grains).unwrap_or(Semaphore::MAX_PERMITS))),

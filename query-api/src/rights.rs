@@ -59,6 +59,8 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("PUT", "/v1/users/{username}/follow", SignedIn),
     ("GET", "/v1/users/{username}/followers", Public),
     ("GET", "/v1/users/{username}/following", Public),
+    ("GET", "/v1/trending", Public),
+    ("GET", "/v1/trending/creators", Public),
     ("POST", "/v1/workflows", SignedIn),
     ("DELETE", "/v1/workflows/{id}", Owner),
     ("GET", "/v1/workflows/{id}", Public),

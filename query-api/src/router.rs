@@ -19,8 +19,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, views, workflow,
-    workflow_file, workflow_rack, workflows,
+    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, trending, views,
+    workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::observe;
 
@@ -47,6 +47,7 @@ const MAX_CONCURRENT: usize = 512;
     tags(
         (name = "search", description = "Find racks"),
         (name = "feed", description = "What people did"),
+        (name = "trending", description = "What gets more attention than usual"),
         (name = "workflows", description = "Upload, read, change and publish racks"),
         (name = "reactions", description = "Likes, ratings and comments"),
         (name = "collections", description = "Lists of racks that people keep"),
@@ -113,6 +114,8 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(follows::follow_user, follows::unfollow_user))
         .routes(routes!(follows::list_followers))
         .routes(routes!(follows::list_following))
+        .routes(routes!(trending::list_trending))
+        .routes(routes!(trending::list_trending_creators))
 }
 
 /// Routes for operators, which answer however busy the others are.

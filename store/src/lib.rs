@@ -4,6 +4,7 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod cache;
 pub mod collection;
 pub mod comment;
 pub mod comment_like;
@@ -37,6 +38,7 @@ pub mod schedule;
 pub mod stats;
 pub mod tag;
 pub mod token;
+pub mod trending;
 pub mod unnamed_files;
 pub mod user;
 pub mod wake;

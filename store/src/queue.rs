@@ -19,8 +19,8 @@ pub mod work;
 
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
-    ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp,
-    SweepFiles, SweepPending, TendFeeds,
+    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
+    RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
 };
 pub use stuck::{forget_dead_parses, stuck_workflows};
 

@@ -25,7 +25,7 @@ const HASHED: u64 = 1 << 61;
 pub const UNKNOWN: u64 = 1 << 62;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub enum EventKind {
     /// A page was looked at.
@@ -40,6 +40,23 @@ pub enum EventKind {
     Rating = 5,
     /// An addition to a collection.
     CollectionAdd = 6,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: [EventKind; 6] = [
+        EventKind::View,
+        EventKind::Download,
+        EventKind::Like,
+        EventKind::Comment,
+        EventKind::Rating,
+        EventKind::CollectionAdd,
+    ];
+
+    /// The kind of a number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| i64::from(*kind as u32) == number)
+    }
 }
 
 /// Events, column by column: 24 bytes each.
@@ -195,19 +212,26 @@ pub async fn events(db: &mut Conn, day: NaiveDate) -> Result<Events, StoreError>
 
 /// A user, else address with session, else nobody known.
 fn actor(user: Option<u64>, address: Option<&str>, session: Option<&str>, position: usize) -> u64 {
-    match (user, address, session) {
-        (Some(user), _, _) => user,
-        (None, None, None) => UNKNOWN | position as u64,
-        (None, address, session) => {
-            let mut hash = Sha256::new();
-            hash.update(address.unwrap_or_default());
-            hash.update([0]);
-            hash.update(session.unwrap_or_default());
-            let mut first = [0; 8];
-            first.copy_from_slice(&hash.finalize()[..8]);
-            HASHED | (u64::from_be_bytes(first) >> 3)
-        }
+    actor_of(user, address, session).unwrap_or(UNKNOWN | position as u64)
+}
+
+/// The number of an actor: a user's id, else a hash of address and session, the same wherever it is computed. None: nobody known.
+pub fn actor_of(user: Option<u64>, address: Option<&str>, session: Option<&str>) -> Option<u64> {
+    if user.is_some() || (address.is_none() && session.is_none()) {
+        return user;
     }
+    let mut hash = Sha256::new();
+    hash.update(address.unwrap_or_default());
+    hash.update([0]);
+    hash.update(session.unwrap_or_default());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    Some(HASHED | (u64::from_be_bytes(first) >> 3))
+}
+
+/// Whether an actor has no account.
+pub fn is_anonymous(actor: u64) -> bool {
+    actor >= HASHED
 }
 
 /// Puts these rows in the place of all that a day had.

@@ -13,6 +13,7 @@ pub(crate) mod search;
 pub(crate) mod similar;
 pub(crate) mod suggest;
 pub(crate) mod tags;
+pub(crate) mod trending;
 pub(crate) mod views;
 pub(crate) mod workflow;
 pub(crate) mod workflow_file;

@@ -73,4 +73,6 @@ scheduled! {
     TendFeeds = "tend-feeds",
     /// Forget the feeds of people who are not here any more.
     PruneFeeds = "prune-feeds",
+    /// Compute what trends.
+    ComputeTrending = "compute-trending",
 }
