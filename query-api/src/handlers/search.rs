@@ -341,7 +341,7 @@ struct MixBody {
         ("own_pack" = Option<Vec<String>>, Query, description = "A pack that you have; none when absent"),
         ("own_max_device" = Option<Vec<String>>, Query, description = "A Max for Live device that you have besides those of Live; none when absent"),
         ("suite_holds_all" = Option<bool>, Query, description = "Lets racks of unknown edition pass for owners of Suite, on the ground that it holds all devices of Live"),
-        ("sort" = Option<String>, Query, description = "`relevance`, `newest`, `downloads`, `likes`, `rating`, `bpm`, `bpm_distance` (needs `tempo` or `mix_with`) or `random`"),
+        ("sort" = Option<String>, Query, description = "`relevance`, `newest`, `downloads`, `likes`, `rating`, `trending`, `bpm`, `bpm_distance` (needs `tempo` or `mix_with`) or `random`"),
         ("seed" = Option<u64>, Query, description = "Which random order; the same for the same number"),
         ("limit" = Option<u32>, Query, description = "Hits wanted; 0 for counts only", maximum = 100),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
