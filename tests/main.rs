@@ -18,6 +18,7 @@ mod program;
 mod reactions;
 mod rights;
 mod rollup_command;
+mod search_log;
 mod search_text;
 mod trending;
 mod up;

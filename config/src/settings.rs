@@ -339,6 +339,15 @@ sections! {
         /// Parts of user agents of programs that look at everything.
         bots: Vec<String>,
     }
+    /// `[search_log]`
+    SearchLogSettings {
+        /// Days that searches are kept.
+        keep_days: u32,
+        /// Rest after which a typed text is one search, in milliseconds.
+        settle_ms: u64,
+        /// Most notes that wait to be written.
+        queue: usize,
+    }
     /// `[schedule]`: cron expressions, in UTC.
     ScheduleSettings {
         /// Re-enqueue pending uploads.
@@ -365,6 +374,8 @@ sections! {
         prune_feeds: String,
         /// Compute what trends.
         compute_trending: String,
+        /// Delete old searches.
+        prune_search_log: String,
     }
     /// All settings.
     Settings {
@@ -398,6 +409,8 @@ sections! {
         events: EventsSettings,
         /// What trends.
         trending: TrendingSettings,
+        /// Notes of searches.
+        search_log: SearchLogSettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

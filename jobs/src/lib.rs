@@ -20,6 +20,7 @@ mod poller;
 mod prune_feeds;
 mod prune_index_log;
 mod prune_jobs;
+mod prune_search_log;
 mod pulse;
 pub mod registry;
 mod repair_counts;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use store::queue::{
-    ComputeTrending, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp,
-    SweepFiles, SweepPending, TendFeeds,
+    ComputeTrending, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog,
+    RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
 };
 
 use crate::{
     Context, Job, compute_trending, extend_partitions, forget_addresses, parse_rack, prune_feeds, prune_index_log, prune_jobs,
-    repair_counts, roll_up, sweep_files, sweep_pending, tend_feeds,
+    prune_search_log, repair_counts, roll_up, sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -26,6 +26,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<PruneJobs, _, _>(prune_jobs::run),
         Job::new::<PruneIndexLog, _, _>(prune_index_log::run),
         Job::new::<ForgetAddresses, _, _>(forget_addresses::run).at_most(AN_HOUR),
+        Job::new::<PruneSearchLog, _, _>(prune_search_log::run).at_most(AN_HOUR),
         Job::new::<ExtendPartitions, _, _>(extend_partitions::run).at_most(AN_HOUR),
         Job::new::<RollUp, _, _>(roll_up::run).at_most(AN_HOUR),
         Job::new::<TendFeeds, _, _>(tend_feeds::run),

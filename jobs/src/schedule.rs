@@ -15,8 +15,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, RepairCounts, RollUp,
-    SweepFiles, SweepPending, TendFeeds, enqueue,
+    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog,
+    RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
@@ -32,6 +32,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<ForgetAddresses>(|at| &at.forget_addresses),
         Entry::new::<PruneJobs>(|at| &at.prune_jobs),
         Entry::new::<PruneIndexLog>(|at| &at.prune_index_log),
+        Entry::new::<PruneSearchLog>(|at| &at.prune_search_log),
         Entry::new::<ExtendPartitions>(|at| &at.extend_partitions),
         Entry::new::<RollUp>(|at| &at.roll_up).only_if(|db| roll_up::is_needed(db).boxed()),
         Entry::new::<TendFeeds>(|at| &at.tend_feeds).only_if(|db| tend_feeds::is_needed(db).boxed()),

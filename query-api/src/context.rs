@@ -15,7 +15,11 @@ use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
+<<<<<<< A
 use crate::streams::Streams;
+=======
+use crate::search_log::SearchLog;
+>>>>>>> B
 use crate::visitor::VisitorKey;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.
@@ -47,6 +51,8 @@ pub struct ApiContext {
     pub(crate) streams: Streams,
     /// What trends.
     pub boards: Boards,
+    /// Notes of what is searched.
+    pub(crate) search_log: SearchLog,
     uploads: Arc<Semaphore>,
     /// Searches that compute.
     searches: Arc<Semaphore>,
@@ -67,6 +73,7 @@ impl ApiContext {
             streams: Streams::new(db.clone(), settings.feed.max_streams),
             db,
             files,
+            search_log: SearchLog::new(&settings.search_log),
             index,
             wake,
             boards,

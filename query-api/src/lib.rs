@@ -13,6 +13,7 @@ mod observe;
 mod position;
 pub mod rights;
 mod router;
+mod search_log;
 mod server;
 mod streams;
 mod text;

@@ -52,6 +52,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("GET", "/v1/me/workflows", SignedIn),
     ("GET", "/v1/search", Public),
     ("GET", "/v1/suggest", Public),
+    ("POST", "/v1/search/events", Public),
     ("GET", "/v1/tags", Public),
     ("GET", "/v1/users/{username}/collections", Public),
     ("GET", "/v1/users/{username}/activity", Public),

@@ -19,7 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, similar, suggest, tags, trending, views,
+    collections, comments, follows, health, likes, publication, ratings, search, search_events, similar, suggest, tags, trending, views,
     workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::observe;
@@ -65,6 +65,7 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(search::search_workflows))
         .routes(routes!(suggest::suggest_searches))
         .routes(routes!(suggest::search_facet_values))
+        .routes(routes!(search_events::report_search_events))
         .routes(routes!(workflows::create_workflow).layer(DefaultBodyLimit::max(form_limit)))
         .routes(routes!(workflows::list_own_workflows))
         .routes(routes!(

@@ -26,9 +26,15 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
         stopped.cancelled().await;
         streams.stop();
     });
+    let stop_noting = shutdown.child_token();
+    let noting = context
+        .search_log
+        .clone()
+        .write_until(context.db.clone(), stop_noting.clone());
+    let noting = tokio::spawn(noting);
     let app = router(context).into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    tokio::select! {
+    let ended = tokio::select! {
         ended = serving => ended,
         () = async {
             shutdown.cancelled().await;
@@ -37,5 +43,9 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
             warn!(grace_s = grace.as_secs(), "requests still running at the end of their grace were cut off");
             Ok(())
         }
-    }
+    };
+    stop_noting.cancel();
+    // It bounds its own last write. A panic of it is in the log already and no reason to fail.
+    let _ = noting.await;
+    ended
 }

@@ -35,6 +35,7 @@ pub mod rack_summary;
 pub mod rating;
 pub mod recount;
 pub mod schedule;
+pub mod search_log;
 pub mod stats;
 pub mod tag;
 pub mod token;

@@ -20,7 +20,7 @@ pub mod work;
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
     ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
-    RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
+    PruneSearchLog, RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
 };
 pub use stuck::{forget_dead_parses, stuck_workflows};
 

@@ -20,6 +20,7 @@ mod migrating;
 mod mixed_writers;
 mod partitions;
 mod queue;
+mod search_log;
 mod tags;
 mod tokens;
 mod wake;

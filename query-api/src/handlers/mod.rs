@@ -10,6 +10,7 @@ pub(crate) mod likes;
 pub(crate) mod publication;
 pub(crate) mod ratings;
 pub(crate) mod search;
+pub(crate) mod search_events;
 pub(crate) mod similar;
 pub(crate) mod suggest;
 pub(crate) mod tags;

@@ -1,6 +1,7 @@
 //! Search: from the index alone, so that it answers while the database and Redis are down.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,12 +11,14 @@ use indexer::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use store::search_log::{QueryId, Source};
 use utoipa::ToSchema;
 
 use super::workflow::AuthorBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
 use crate::extract::SearchParams;
+use crate::search_log::{Answered, Searcher};
 
 /// An answer, as sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -35,6 +38,8 @@ pub(crate) struct SearchAnswer {
     next: Option<String>,
     /// Position in the log of changes that the answer reflects.
     position: u64,
+    /// Names this answer: what is done with its hits can be reported by it, see `POST /v1/search/events`.
+    query_id: String,
     /// How `q` was understood.
     understood: UnderstoodBody,
     /// `q` with words that nothing has replaced by the likeliest that something has; null where there is no such word.
@@ -364,19 +369,32 @@ struct MixBody {
 )]
 pub(crate) async fn search_workflows(
     State(context): State<ApiContext>,
+    searcher: Searcher,
     params: SearchParams,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     if let Some(position) = params.wait_for {
         context.index_reaches(position).await?;
     }
     let mut request = params.request;
-    let answer = context
+    let started = Instant::now();
+    let (request, answer) = context
         .ask_index(move |index, deadline| {
             request.deadline = Some(deadline);
-            index.search(&request)
+            let answer = index.search(&request)?;
+            Ok((request, answer))
         })
         .await?;
-    Ok(Json(answer.into()))
+    let query_id = context.search_log.note(
+        &searcher,
+        Answered {
+            request: &request,
+            first_page: request.after.is_none(),
+            total: answer.total,
+            took: started.elapsed(),
+            source: Source::Native,
+        },
+    );
+    Ok(Json(SearchAnswer::new(answer, query_id)))
 }
 
 impl From<SearchError> for ApiError {
@@ -405,8 +423,8 @@ impl From<SearchError> for ApiError {
     }
 }
 
-impl From<SearchResponse> for SearchAnswer {
-    fn from(answer: SearchResponse) -> Self {
+impl SearchAnswer {
+    fn new(answer: SearchResponse, query_id: QueryId) -> Self {
         Self {
             total: answer.total,
             hits: answer.hits.into_iter().map(HitBody::from).collect(),
@@ -423,6 +441,7 @@ impl From<SearchResponse> for SearchAnswer {
             mix: answer.mix.map(MixBody::from),
             next: answer.next.map(|cursor| cursor.to_string()),
             position: answer.position,
+            query_id: query_id.to_string(),
             understood: UnderstoodBody::new(&answer.understood, answer.ignored),
             did_you_mean: answer.did_you_mean,
             relaxed: answer

@@ -75,4 +75,6 @@ scheduled! {
     PruneFeeds = "prune-feeds",
     /// Compute what trends.
     ComputeTrending = "compute-trending",
+    /// Delete what was searched long ago.
+    PruneSearchLog = "prune-search-log",
 }
