@@ -15,11 +15,8 @@ use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
-<<<<<<< A
-use crate::streams::Streams;
-=======
 use crate::search_log::SearchLog;
->>>>>>> B
+use crate::streams::Streams;
 use crate::visitor::VisitorKey;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.

@@ -19,8 +19,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, search_events, similar, suggest, tags, trending, views,
-    workflow, workflow_file, workflow_rack, workflows,
+    collections, comments, follows, health, likes, publication, ratings, search, search_events, similar, suggest, tags, trending,
+    views, workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::observe;
 

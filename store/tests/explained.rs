@@ -174,9 +174,8 @@ async fn filled() -> TestDb {
            SELECT LPAD(id, 26, '0'), ELT(id % 3 + 1, 'parse-rack', 'sweep', 'index:a'), '{}', ELT(LEAST(id % 50, 4) + 1, 'Pending', 'Running', 'Failed', 'Killed', 'Done'),
                   '2026-01-01' + INTERVAL id MINUTE, CONCAT('rack:', id), CONCAT('w', id % 5), '2026-01-01', '2026-01-01' + INTERVAL id MINUTE FROM workflows;
          INSERT INTO workflow_count_repairs (workflow_id) SELECT id FROM workflows;
-         INSERT INTO count_repairs (user_id) SELECT id FROM users;
          INSERT INTO feeds (user_id, filled_at, wanted_at) SELECT id, IF(id % 20, '2026-01-01', NULL), '2025-01-01' + INTERVAL id MINUTE FROM users;
-         INSERT INTO feed_marks (user_id, author_id) SELECT user_id, id FROM workflows",
+         INSERT INTO feed_marks (user_id, author_id) SELECT user_id, id FROM workflows;
          INSERT INTO searches (query_id, searched_at, text, hits) SELECT LPAD(id, 26, '0'), UTC_TIMESTAMP() - INTERVAL id SECOND, CONCAT('t', id % 90), id % 7 FROM workflows;
          INSERT INTO search_events (query_id, kind, workflow_id, position, happened_at)
            SELECT LPAD(id, 26, '0'), 'click', id, 1 + id % 5, UTC_TIMESTAMP() - INTERVAL id SECOND FROM workflows;
