@@ -260,7 +260,7 @@ impl Plain {
             Sort::Likes => self.likes.into(),
             Sort::Bpm => bpm.map_or(f64::NEG_INFINITY, |bpm| -bpm),
             Sort::BpmDistance => bpm.map_or(f64::NEG_INFINITY, |bpm| -octaves(request, bpm)),
-            Sort::Relevance | Sort::Rating | Sort::Random => return None,
+            Sort::Relevance | Sort::Rating | Sort::Random | Sort::Trending => return None,
         };
         Some((direct, key))
     }
