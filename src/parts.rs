@@ -83,14 +83,14 @@ impl Shared {
     }
 
     /// For the API.
-    fn for_api(&self, index: Index) -> query_api::ApiContext {
+    fn for_api(&self, index: Index) -> Result<query_api::ApiContext> {
         let Self {
             db,
             files,
             wake,
             settings,
         } = self.clone();
-        query_api::ApiContext::new(db, files, index, settings, wake)
+        query_api::ApiContext::new(db, files, index, settings, wake).context("prepare the API")
     }
 
     /// For the workers.
@@ -123,7 +123,7 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
 pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Result<()> {
     let mut parts = JoinSet::new();
     if let Some(Api { listener, index }) = wanted.api {
-        let (context, stop) = (shared.for_api(index.clone()), stop.clone());
+        let (context, stop) = (shared.for_api(index.clone())?, stop.clone());
         parts.spawn({
             let stop = stop.clone();
             async move {

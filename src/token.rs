@@ -6,6 +6,7 @@ use ::config::Settings;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use store::audit::{self, Subject};
 use store::token::NewToken;
 use store::{Conn, TokenId, UserId, token, user};
 
@@ -49,6 +50,9 @@ struct CreateArgs {
     /// E-mail address of a user that is made [default: one that can't receive]
     #[arg(long, value_name = "ADDRESS", requires = "create_user")]
     email: Option<String>,
+    /// Make the user an admin, which is written down
+    #[arg(long)]
+    admin: bool,
     /// What the token is for
     #[arg(long, value_name = "TEXT", default_value = "command line")]
     name: String,
@@ -67,7 +71,12 @@ pub async fn run(args: TokenArgs, settings: Settings) -> Result<ExitCode> {
         .context("connect to the database")?;
     let mut connection = db.acquire().await?;
     match args.action {
-        Action::Create(args) => create(&mut connection, args).await?,
+        Action::Create(args) => {
+            let mut tx = db.begin().await?;
+            let token = create(&mut tx, args).await?;
+            tx.commit().await?;
+            output::line(token.expose())?;
+        }
         Action::List { user } => list(&mut connection, user.as_deref()).await?,
         Action::Revoke { id } => {
             if !token::revoke(&mut connection, TokenId(id)).await? {
@@ -78,17 +87,20 @@ pub async fn run(args: TokenArgs, settings: Settings) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(db: &mut Conn, args: CreateArgs) -> Result<()> {
+async fn create(db: &mut Conn, args: CreateArgs) -> Result<NewToken> {
     let user_id = match user::find_by_username(db, &args.user).await? {
         Some(id) => id,
         None if args.create_user => make_user(db, &args.user, args.email).await?,
         None => bail!("there is no user `{}`; `--create-user` makes one", args.user),
     };
     let expires_at = args.days.map(|days| Utc::now() + TimeDelta::days(days.into()));
+    if args.admin && user::set_admin(db, user_id, true).await? {
+        let reason = Some("from the command line");
+        audit::record(db, None, audit::Action::GrantAdmin, Subject::User(user_id), reason).await?;
+    }
     let new = NewToken::generate().context("ask the operating system for random numbers")?;
     token::create(db, user_id, &args.name, &new, expires_at).await?;
-    output::line(new.expose())?;
-    Ok(())
+    Ok(new)
 }
 
 /// Makes an account that nobody can log in to by password.

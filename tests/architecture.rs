@@ -27,6 +27,7 @@ const NAMED_BY: &[(&str, &str)] = &[
     ("polars", "jobs"),
     ("cron", "jobs"),
     ("lettre", "jobs"),
+    ("lettre", "jobs"),
     ("apalis", "jobs"),
     ("axum", "query-api"),
     ("utoipa", "query-api"),

@@ -88,8 +88,11 @@ impl Walk {
         if !path.contains('{') {
             return path.to_owned();
         }
-        if path.starts_with("/v1/users/{username}") {
-            return path.replace("{username}", "producer-001");
+        if path.contains("/{username}") {
+            return path.replace("{username}", &self.somebody().await);
+        }
+        if path.starts_with("/v1/me/tokens/{id}") {
+            return path.replace("{id}", &self.token_of(&self.owner).await.0.to_string());
         }
         if path.starts_with("/v1/collections/{id}") {
             return self.path_to_collection(path, is_public, name).await;
@@ -99,7 +102,7 @@ impl Walk {
         }
         let is_comment = path.starts_with("/v1/comments/{id}");
         assert!(
-            (is_comment || path.starts_with("/v1/workflows/{id}")) && path.matches('{').count() == 1,
+            (is_comment || path.contains("/workflows/{id}")) && path.matches('{').count() == 1,
             "the walk does not know what `{path}` is about: teach `path_to` to make one that is public and one that is private"
         );
         let metadata = json!({ "title": name });
@@ -139,14 +142,41 @@ impl Walk {
         written.body["id"].as_u64().expect("an id")
     }
 
+    /// Handle of a new user with a picture.
+    async fn somebody(&self) -> String {
+        let name = format!("somebody-{}", ulid::Ulid::generate().to_string().to_lowercase());
+        let user = self.app.user(&name).await;
+        let picture = self.app.request(Method::PUT, "/v1/me/avatar").bearer_auth(&user.token);
+        let set = answer(picture.body(&b"\x89PNG\r\n\x1a\n-----"[..])).await;
+        assert_eq!(set.status, StatusCode::OK, "{}", set.body);
+        name
+    }
+
+    /// Another token of somebody.
+    async fn token_of(&self, user: &User) -> (u64, String) {
+        let asked = Some(json!({ "name": "walk" }));
+        let made = self.app.send(user, Method::POST, "/v1/me/tokens", asked).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        (
+            made.body["id"].as_u64().expect("an id"),
+            made.body["token"].as_str().expect("a token").to_owned(),
+        )
+    }
+
     /// Calls it without a body: who may call is decided before the body is read.
     async fn call(&self, role: Role, method: Method, path: &str) -> StatusCode {
         let request = self.app.request(method, path);
-        let request = match role {
-            Role::Nobody => request,
-            Role::Other => request.bearer_auth(&self.other.token),
-            Role::Owner => request.bearer_auth(&self.owner.token),
-            Role::Admin => request.bearer_auth(&self.admin.token),
+        let user = match role {
+            Role::Nobody => return answer(request).await.status,
+            Role::Other => &self.other,
+            Role::Owner => &self.owner,
+            Role::Admin => &self.admin,
+        };
+        // Logging out ends the token that it is called with.
+        let request = if path == "/v1/sessions/current" {
+            request.bearer_auth(self.token_of(user).await.1)
+        } else {
+            request.bearer_auth(&user.token)
         };
         request.send().await.expect("an answer").status()
     }
@@ -160,6 +190,7 @@ fn expected(right: Right, role: Role, about_private: bool) -> Option<StatusCode>
         Right::Visible if about_private => Some(StatusCode::NOT_FOUND),
         Right::Public | Right::Visible => None,
         _ if role == Role::Nobody => Some(StatusCode::UNAUTHORIZED),
+        Right::Own if role != Role::Owner => Some(StatusCode::NOT_FOUND),
         Right::Admin if role != Role::Admin => Some(StatusCode::FORBIDDEN),
         _ if about_private && !is_mine => Some(StatusCode::NOT_FOUND),
         Right::Owner if !is_mine => Some(StatusCode::FORBIDDEN),

@@ -12,8 +12,9 @@ mod synonyms;
 pub use live_version::{LiveVersion, NotALiveVersion};
 pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
-    AddressPolicy, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings, FilesSettings,
-    HttpSettings, IndexSettings, JobsSettings, LogSettings, ParserSettings, RedisSettings, ScheduleSettings, SearchLogSettings,
-    SearchSettings, Secret, Settings, SettingsError, SimilarSettings, TrendingSettings,
+    AddressPolicy, AuthSettings, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings,
+    FilesSettings, HttpSettings, IndexSettings, JobsSettings, LimitsSettings, LogSettings, MailSettings, ParserSettings,
+    RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Secret, Settings, SettingsError, SimilarSettings,
+    TrendingSettings,
 };
 pub use synonyms::synonyms;

@@ -138,6 +138,71 @@ sections! {
         request_timeout_s: u64,
         /// Time for running requests at shutdown, in seconds.
         shutdown_grace_s: u64,
+        /// Time for a request's head, in seconds.
+        header_timeout_s: u64,
+        /// Time for a client to take what it was sent, in seconds.
+        stalled_write_s: u64,
+        /// Most connections.
+        max_connections: usize,
+        /// Addresses and networks of proxies in front.
+        trusted_proxies: Vec<String>,
+        /// Origins whose pages may call.
+        cors_origins: Vec<String>,
+        /// Hours that answers of idempotent requests are kept.
+        idempotency_keep_h: u32,
+    }
+    /// `[auth]`
+    AuthSettings {
+        /// Key of signatures; empty for a made one.
+        secret: Secret,
+        /// Memory of a hash.
+        argon2_memory_kib: u32,
+        /// Passes of a hash.
+        argon2_passes: u32,
+        /// Lanes of a hash.
+        argon2_lanes: u32,
+        /// Hashes at once; 0 for one a core.
+        hash_at_once: usize,
+        /// Time of a refused login, in milliseconds.
+        refusal_ms: u64,
+        /// Window in which failures count, in seconds.
+        login_window_s: u32,
+        /// Failures of one account.
+        login_failures_per_account: u32,
+        /// Failures from one address.
+        login_failures_per_address: u32,
+        /// Life of a login, in days.
+        session_days: u32,
+        /// Life of a registration, in hours.
+        registration_hours: u32,
+        /// Life of a link to set a password, in minutes.
+        reset_minutes: u32,
+    }
+    /// `[mail]`
+    MailSettings {
+        /// SMTP's URL; empty for a folder.
+        url: Secret,
+        /// Sender.
+        from: String,
+        /// The API's address from outside; empty for `http.listen`.
+        public_url: String,
+    }
+    /// `[limits]`: requests a minute.
+    LimitsSettings {
+        /// Whether there are any.
+        enabled: bool,
+        /// Reading.
+        read_per_minute: u32,
+        /// Searching.
+        search_per_minute: u32,
+        /// Changing.
+        write_per_minute: u32,
+        /// Sending files.
+        upload_per_minute: u32,
+        /// Logging in and registering.
+        login_per_minute: u32,
+        /// How much more an address may than a token.
+        address_factor: u32,
     }
     /// `[database]`
     DatabaseSettings {
@@ -161,6 +226,8 @@ sections! {
         url: Secret,
         /// Age at which an unnamed file goes, in hours.
         unnamed_keep_hours: u32,
+        /// Largest avatar.
+        max_avatar_bytes: usize,
     }
     /// `[parser]`
     ParserSettings {
@@ -376,6 +443,8 @@ sections! {
         compute_trending: String,
         /// Delete old searches.
         prune_search_log: String,
+        /// Forget what need not be remembered.
+        prune_traces: String,
     }
     /// All settings.
     Settings {
@@ -385,6 +454,12 @@ sections! {
         log: LogSettings,
         /// The API.
         http: HttpSettings,
+        /// Accounts and passwords.
+        auth: AuthSettings,
+        /// Mail.
+        mail: MailSettings,
+        /// How much one may ask.
+        limits: LimitsSettings,
         /// MySQL.
         database: DatabaseSettings,
         /// Redis.
@@ -499,6 +574,20 @@ impl Settings {
     /// Folder of uploaded files, where they are kept on this machine.
     pub fn files_dir(&self) -> PathBuf {
         self.data.dir.join("files")
+    }
+
+    /// Folder of mails that are written and not sent.
+    pub fn mail_dir(&self) -> PathBuf {
+        self.data.dir.join("mail")
+    }
+
+    /// Where people reach the API, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        if self.mail.public_url.is_empty() {
+            format!("http://{}", self.http.listen)
+        } else {
+            self.mail.public_url.trim_end_matches('/').to_owned()
+        }
     }
 
     /// The effective values as TOML, secrets hidden.

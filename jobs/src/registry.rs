@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use store::queue::{
-    ComputeTrending, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog,
-    RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
+    ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
+    PruneSearchLog, PruneTraces, RepairCounts, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, compute_trending, extend_partitions, forget_addresses, parse_rack, prune_feeds, prune_index_log, prune_jobs,
-    prune_search_log, repair_counts, roll_up, sweep_files, sweep_pending, tend_feeds,
+    Context, Job, compute_trending, delete_account, extend_partitions, forget_addresses, parse_rack, prune_feeds,
+    prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, roll_up, send_mail, sweep_files, sweep_pending,
+    tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
 const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// Mails on their way at once: each waits for a server somewhere.
+const MAILS_AT_ONCE: usize = 4;
 
 /// Every job that any worker process does. A job of one node alone, such as building its index, is done by that process
 /// (see [`crate::run_index`]).
@@ -32,6 +36,9 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<TendFeeds, _, _>(tend_feeds::run),
         Job::new::<PruneFeeds, _, _>(prune_feeds::run).at_most(AN_HOUR),
         Job::new::<ComputeTrending, _, _>(compute_trending::run).at_most(AN_HOUR),
+        Job::new::<SendMail, _, _>(send_mail::run).at_once(MAILS_AT_ONCE),
+        Job::new::<DeleteAccount, _, _>(delete_account::run).at_most(AN_HOUR),
+        Job::new::<PruneTraces, _, _>(prune_traces::run),
     ]
 }
 

@@ -9,12 +9,16 @@ use store::cache::Cache;
 use store::event_writer::EventWriter;
 use store::feed::FeedCache;
 use store::files::Files;
+use store::secret::SigningKey;
 use store::trending::Boards;
 use store::wake::Wake;
 use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::client::Proxies;
 use crate::error::ApiError;
+use crate::limit::Limits;
+use crate::passwords::Passwords;
 use crate::search_log::SearchLog;
 use crate::streams::Streams;
 use crate::visitor::VisitorKey;
@@ -50,6 +54,11 @@ pub struct ApiContext {
     pub boards: Boards,
     /// Notes of what is searched.
     pub(crate) search_log: SearchLog,
+    /// Signs links, and keys hashes of addresses.
+    pub(crate) key: SigningKey,
+    pub(crate) passwords: Passwords,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) proxies: Arc<Proxies>,
     uploads: Arc<Semaphore>,
     /// Searches that compute.
     searches: Arc<Semaphore>,
@@ -59,13 +68,20 @@ pub struct ApiContext {
 
 impl ApiContext {
     /// Puts a context together, on a runtime, since views and downloads are written by a task of their own.
-    pub fn new(db: Db, files: Files, index: Index, settings: Arc<Settings>, wake: Wake) -> Self {
+    ///
+    /// # Errors
+    /// A setting is malformed, or the installation's secret cannot be read or made.
+    pub fn new(db: Db, files: Files, index: Index, settings: Arc<Settings>, wake: Wake) -> Result<Self, StoreError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let grains = (settings.http.max_upload_bytes * FULL_UPLOADS) / GRAIN_BYTES as u64;
         let boards = Boards::new(Cache::new(&settings.redis));
-        Self {
+        Ok(Self {
             events: EventWriter::start(db.clone(), &settings.events),
             visitor_key: VisitorKey::load(&settings),
+            key: SigningKey::load(&settings)?,
+            passwords: Passwords::new(&settings.auth)?,
+            limits: Arc::new(Limits::new(&settings)?),
+            proxies: Arc::new(Proxies::parse(&settings.http.trusted_proxies)?),
             feeds: FeedCache::new(&settings.redis, &settings.feed),
             streams: Streams::new(db.clone(), settings.feed.max_streams),
             db,
@@ -78,7 +94,7 @@ impl ApiContext {
             waiting: Arc::new(Semaphore::new(cores * settings.search.queue_per_core.max(1))),
             uploads: Arc::new(Semaphore::new(usize::try_from(grains).unwrap_or(Semaphore::MAX_PERMITS))),
             settings,
-        }
+        })
     }
 
     /// A connection from the pool.

@@ -3,6 +3,7 @@
 //! What caused an internal error is logged once, with the request's line ([`crate::observe`]), and never sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +57,22 @@ pub enum ApiError {
         code: &'static str,
         /// What has to happen first.
         detail: String,
+    },
+    /// It cannot be done at all, although each field is well.
+    #[error("{detail}")]
+    Unprocessable {
+        /// Stable name.
+        code: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Too much was asked for.
+    #[error("{detail}")]
+    TooManyRequests {
+        /// Of what.
+        detail: String,
+        /// When it is worth trying again.
+        retry_after: Duration,
     },
     /// A body or file is too large.
     #[error("the {what} is larger than {limit} bytes")]
@@ -145,7 +162,8 @@ impl ApiError {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Invalid(_) | Self::NotARack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::NotARack { .. } | Self::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -160,7 +178,11 @@ impl ApiError {
             Self::NotFound(_) => "not_found",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
-            Self::BadRequest { code, .. } | Self::NotARack { code, .. } | Self::Conflict { code, .. } => code,
+            Self::BadRequest { code, .. }
+            | Self::NotARack { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Unprocessable { code, .. } => code,
+            Self::TooManyRequests { .. } => "too_many_requests",
             Self::Invalid(_) => "invalid_fields",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
@@ -229,6 +251,10 @@ pub(crate) struct LoggedCause(pub(crate) Cause);
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.problem().into_response();
+        if let Self::TooManyRequests { retry_after, .. } = &self {
+            let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if let Some(cause) = self.cause() {
             response.extensions_mut().insert(LoggedCause(cause));
         }

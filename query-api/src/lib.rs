@@ -3,18 +3,25 @@
 //! [`router()`] is the table of contents. A handler's extractors are its policy; what it does is in `store`, `ingest` and `indexer`.
 //! This crate alone knows HTTP.
 
+mod accounts;
 mod change;
+mod client;
 mod context;
 mod detached;
+mod document;
 mod error;
 mod extract;
 mod handlers;
+mod idempotency;
+mod limit;
 mod observe;
+mod passwords;
 mod position;
 pub mod rights;
 mod router;
 mod search_log;
 mod server;
+mod stall_guard;
 mod streams;
 mod text;
 mod transaction;

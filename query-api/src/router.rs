@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware, routing};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -19,10 +20,11 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    collections, comments, follows, health, likes, publication, ratings, search, search_events, similar, suggest, tags, trending,
-    views, workflow, workflow_file, workflow_rack, workflows,
+    admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, publication, ratings,
+    registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views, workflow, workflow_file,
+    workflow_rack, workflows,
 };
-use crate::observe;
+use crate::{document, idempotency, limit, observe};
 
 /// Where the OpenAPI document is.
 const OPENAPI_PATH: &str = "/v1/openapi.json";
@@ -42,7 +44,9 @@ const MAX_CONCURRENT: usize = 512;
     info(
         title = "Ableton Cookbook",
         description = "Racks of a community: upload, search, download. Errors are `application/problem+json` with a stable `code`. \
-                       Every answer carries `x-request-id`."
+                       Every answer carries `x-request-id`. \
+                       Requests are limited: `RateLimit` says what is left, and one too many is 429 with `Retry-After`. A POST with a \
+                       token and an `Idempotency-Key` is done once, however often it is sent."
     ),
     tags(
         (name = "search", description = "Find racks"),
@@ -51,15 +55,17 @@ const MAX_CONCURRENT: usize = 512;
         (name = "workflows", description = "Upload, read, change and publish racks"),
         (name = "reactions", description = "Likes, ratings and comments"),
         (name = "collections", description = "Lists of racks that people keep"),
-        (name = "people", description = "Who follows whom"),
+        (name = "people", description = "Profiles, and who follows or blocks whom"),
         (name = "tags", description = "Words that authors put on racks"),
+        (name = "accounts", description = "Register, log in, one's own account"),
+        (name = "admin", description = "For the staff; all of it is written down"),
         (name = "health", description = "For operators"),
     )
 )]
 struct Document;
 
 /// Routes that are bounded, timed and shed under load.
-fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
+fn routes(max_upload_bytes: u64, max_avatar_bytes: usize) -> OpenApiRouter<ApiContext> {
     let form_limit = usize::try_from(max_upload_bytes + FORM_BYTES).unwrap_or(usize::MAX);
     OpenApiRouter::new()
         .routes(routes!(search::search_workflows))
@@ -117,6 +123,44 @@ fn routes(max_upload_bytes: u64) -> OpenApiRouter<ApiContext> {
         .routes(routes!(follows::list_following))
         .routes(routes!(trending::list_trending))
         .routes(routes!(trending::list_trending_creators))
+        .merge(account_routes(max_avatar_bytes))
+        .merge(admin_routes())
+}
+
+/// People, and their own accounts.
+fn account_routes(max_avatar_bytes: usize) -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(registrations::register))
+        .routes(routes!(registrations::show_confirmation, registrations::confirm_registration))
+        .routes(routes!(password_resets::ask_for_password_reset))
+        .routes(routes!(password_resets::show_password_reset, password_resets::set_password))
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(me::get_me, me::update_me, me::delete_me))
+        .routes(routes!(me::set_avatar, me::remove_avatar).layer(DefaultBodyLimit::max(max_avatar_bytes)))
+        .routes(routes!(me::change_password))
+        .routes(routes!(me::deactivate_me))
+        .routes(routes!(own_tokens::list_own_tokens, own_tokens::create_token))
+        .routes(routes!(own_tokens::rotate_token))
+        .routes(routes!(own_tokens::revoke_token))
+        .routes(routes!(blocks::list_blocks))
+        .routes(routes!(blocks::block_user, blocks::unblock_user))
+        .routes(routes!(users::get_user))
+        .routes(routes!(users::get_user_avatar))
+}
+
+/// For the staff.
+fn admin_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::list_audit))
+        .routes(routes!(admin::feature_workflow))
+        .routes(routes!(admin::unfeature_workflow))
+        .routes(routes!(admin::take_down_workflow))
+        .routes(routes!(admin::restore_workflow))
+        .routes(routes!(admin::suspend_user))
+        .routes(routes!(admin::unsuspend_user))
+        .routes(routes!(admin::verify_user))
+        .routes(routes!(admin::unverify_user))
 }
 
 /// Routes for operators, which answer however busy the others are.
@@ -128,9 +172,10 @@ fn operator_routes() -> OpenApiRouter<ApiContext> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, paths) = routes(0).merge(operator_routes()).split_for_parts();
+    let (_, paths) = routes(0, 0).merge(operator_routes()).split_for_parts();
     let mut document = Document::openapi();
     document.merge(paths);
+    document::complete(&mut document);
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document.components.get_or_insert_default().add_security_scheme(
         "token",
@@ -148,21 +193,25 @@ pub fn router(context: ApiContext) -> Router {
         .load_shed()
         .concurrency_limit(MAX_CONCURRENT)
         .timeout(Duration::from_secs(http.request_timeout_s));
-    let (api, _) = routes(http.max_upload_bytes).split_for_parts();
+    let (api, _) = routes(http.max_upload_bytes, context.settings.files.max_avatar_bytes).split_for_parts();
     let (operators, _) = operator_routes().split_for_parts();
     let docs = Router::<ApiContext>::from(SwaggerUi::new(DOCS_PATH).config(utoipa_swagger_ui::Config::new([OPENAPI_PATH])))
         .layer(middleware::map_response(docs_headers));
     let api = api
         .route(OPENAPI_PATH, routing::get(move || async move { Json(document) }))
-        .route_layer(middleware::from_fn(observe::note_route))
+        .route_layer(middleware::from_fn_with_state(context.clone(), idempotency::once))
         .layer(bounded)
+        .layer(middleware::from_fn_with_state(context.clone(), limit::limit))
+        .route_layer(middleware::from_fn(observe::note_route))
         .layer(DefaultBodyLimit::max(http.max_body_bytes));
+    let cors = cors(&http.cors_origins);
     api.merge(operators.route_layer(middleware::from_fn(observe::note_route)))
         .merge(docs)
         .layer(
             ServiceBuilder::new()
                 .layer(middleware::from_fn(observe::log_request))
                 .layer(middleware::from_fn(observe::secure_headers))
+                .option_layer(cors)
                 .layer(middleware::from_fn(observe::explain_bare_errors))
                 .layer(
                     CompressionLayer::new()
@@ -171,6 +220,47 @@ pub fn router(context: ApiContext) -> Router {
                 .layer(CatchPanicLayer::custom(panicked)),
         )
         .with_state(context)
+}
+
+/// What pages of other origins may do, if any may. Preflights are answered here, before anything is counted.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    /// Seconds that a browser need not ask again.
+    const MAX_AGE: Duration = Duration::from_secs(3600);
+    if origins.is_empty() {
+        return None;
+    }
+    let origins = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let ours = ["idempotency-key", "x-request-id"].map(HeaderName::from_static);
+    let shown = [
+        "index-position",
+        "ratelimit",
+        "ratelimit-policy",
+        "x-request-id",
+        "idempotency-replayed",
+    ]
+    .map(HeaderName::from_static);
+    Some(
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers(
+                [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH]
+                    .into_iter()
+                    .chain(ours)
+                    .collect::<Vec<_>>(),
+            )
+            .expose_headers(
+                [header::LOCATION, header::RETRY_AFTER, header::ETAG]
+                    .into_iter()
+                    .chain(shown)
+                    .collect::<Vec<_>>(),
+            )
+            .max_age(MAX_AGE),
+    )
 }
 
 /// Answers what took too long, or came while there was too much to do.

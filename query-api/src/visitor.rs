@@ -2,10 +2,10 @@
 //!
 //! An address leaves this module only under the installation's key, or cut short, as `[events]` says; a session only under the key.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::header;
 use axum::http::request::Parts;
 use config::{AddressPolicy, EventsSettings, Settings};
@@ -17,6 +17,7 @@ use store::event_writer::EventError;
 use store::{UserId, WorkflowId};
 use utoipa::IntoParams;
 
+use crate::client::client_of;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError};
 
@@ -122,8 +123,7 @@ impl FromRequestParts<ApiContext> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, context: &ApiContext) -> Result<Self, ApiError> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let client = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());
+        let client = client_of(&parts.extensions, &parts.headers, &context.proxies);
         let Query(SessionParams { session }) =
             Query::from_request_parts(parts, context)
                 .await

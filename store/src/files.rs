@@ -207,16 +207,35 @@ impl Files {
         Ok(())
     }
 
+    /// Stores a file under a path: see [`crate::media`], which alone knows which.
+    pub(crate) async fn put_path(&self, path: &str, bytes: Bytes) -> Result<(), FilesError> {
+        self.store.put(&Path::from(path), bytes.into()).await?;
+        Ok(())
+    }
+
+    /// Opens a file by its path: see [`crate::media`].
+    pub(crate) async fn open_path(&self, path: &str) -> Result<OpenFile, FilesError> {
+        let found = self.store.get(&Path::from(path)).await?;
+        Ok(OpenFile {
+            size: found.meta.size,
+            bytes: found.into_stream().map_err(FilesError::from).boxed(),
+        })
+    }
+
+    /// Deletes a file by its path: see [`crate::media`].
+    pub(crate) async fn delete_path(&self, path: &str) -> Result<(), FilesError> {
+        match self.store.delete(&Path::from(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens a file for reading piece by piece.
     ///
     /// # Errors
     /// It is not stored, or the store failed.
     pub async fn open_file(&self, hash: FileHash) -> Result<OpenFile, FilesError> {
-        let found = self.store.get(&Path::from(hash.path())).await?;
-        Ok(OpenFile {
-            size: found.meta.size,
-            bytes: found.into_stream().map_err(FilesError::from).boxed(),
-        })
+        self.open_path(&hash.path()).await
     }
 
     /// Reads a whole file, if it is not larger than `limit` bytes.

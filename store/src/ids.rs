@@ -38,4 +38,6 @@ ids! {
     CommentId,
     /// A row of `workflow_collections`.
     CollectionId,
+    /// A row of `registrations`.
+    RegistrationId,
 }

@@ -4,6 +4,8 @@
 //! This crate alone names sqlx, redis and object_store. It knows nothing of HTTP, tantivy or the rack format.
 
 pub mod activity;
+pub mod audit;
+pub mod block;
 pub mod cache;
 pub mod collection;
 pub mod comment;
@@ -22,20 +24,30 @@ pub mod files;
 pub mod follow;
 pub mod gaps;
 pub mod health;
+pub mod idempotent;
 pub mod ids;
 pub mod index_log;
 pub mod index_node;
+pub mod leaving;
 pub mod like;
+pub mod link;
+pub mod login_attempt;
+pub mod media;
 pub mod migrate;
+pub mod moderation;
 pub mod musical_key;
 pub mod parsed_rack;
 pub mod partition;
+pub mod profile;
 pub mod queue;
 pub mod rack_summary;
+pub mod rate_limit;
 pub mod rating;
 pub mod recount;
+pub mod registration;
 pub mod schedule;
 pub mod search_log;
+pub mod secret;
 pub mod stats;
 pub mod tag;
 pub mod token;
@@ -47,4 +59,4 @@ pub mod workflow;
 
 pub use db::{Conn, Db};
 pub use error::StoreError;
-pub use ids::{CollectionId, CommentId, TagId, TokenId, UserId, WorkflowId};
+pub use ids::{CollectionId, CommentId, RegistrationId, TagId, TokenId, UserId, WorkflowId};

@@ -19,8 +19,8 @@ pub mod work;
 
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
-    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
-    PruneSearchLog, RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds,
+    ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog,
+    PruneJobs, PruneSearchLog, PruneTraces, RepairCounts, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
 };
 pub use stuck::{forget_dead_parses, stuck_workflows};
 

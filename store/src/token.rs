@@ -162,3 +162,58 @@ pub async fn revoke(db: &mut Conn, id: TokenId) -> Result<bool, StoreError> {
     .await?;
     Ok(done.rows_affected() > 0)
 }
+
+/// Tokens of a user that are neither revoked nor past their end, oldest first, at most as many.
+///
+/// # Errors
+/// The database refused.
+pub async fn list_valid(db: &mut Conn, user: UserId, limit: u32) -> Result<Vec<TokenRow>, StoreError> {
+    Ok(sqlx::query_as!(
+        TokenRow,
+        r#"
+        SELECT t.id AS "id: TokenId", u.username, t.name, t.created_at, t.last_used_at, t.expires_at, t.revoked_at
+        FROM api_tokens t JOIN users u ON u.id = t.user_id
+        WHERE t.user_id = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > UTC_TIMESTAMP())
+        ORDER BY t.id
+        LIMIT ?
+        "#,
+        user,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// A valid token of a user.
+///
+/// # Errors
+/// The database refused.
+pub async fn find_own(db: &mut Conn, user: UserId, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
+    Ok(sqlx::query_as!(
+        TokenRow,
+        r#"
+        SELECT t.id AS "id: TokenId", u.username, t.name, t.created_at, t.last_used_at, t.expires_at, t.revoked_at
+        FROM api_tokens t JOIN users u ON u.id = t.user_id
+        WHERE t.id = ? AND t.user_id = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > UTC_TIMESTAMP())
+        "#,
+        id,
+        user
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Ends all tokens of a user but one.
+///
+/// # Errors
+/// The database refused.
+pub async fn revoke_all(db: &mut Conn, user: UserId, but: Option<TokenId>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE api_tokens SET revoked_at = UTC_TIMESTAMP() WHERE user_id = ? AND revoked_at IS NULL AND id <> ?",
+        user,
+        but.map_or(0, |id| id.0)
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -15,5 +15,5 @@ pub(crate) use comment::{HostedComment, ModeratedComment, OwnedComment, VisibleC
 pub(crate) use page::{Cursor, PageParams};
 pub(crate) use search_params::{FacetSearchParams, SearchParams};
 pub use signed_in::{Admin, MaybeSignedIn, SignedIn};
-pub(crate) use user::UserPath;
+pub(crate) use user::{AnyUser, UserPath, VisibleUser};
 pub(crate) use workflow::{OwnedWorkflow, WorkflowPath, visible_workflow};

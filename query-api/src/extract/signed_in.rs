@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use store::{TokenId, UserId, token};
+use store::{TokenId, UserId, token, user};
 use tracing::warn;
 
 use crate::context::ApiContext;
@@ -18,6 +18,8 @@ const MAX_TOKEN_BYTES: usize = 256;
 pub struct SignedIn {
     /// Who.
     pub user_id: UserId,
+    /// By which token.
+    pub token_id: TokenId,
     /// Whether they are an admin.
     pub is_admin: bool,
 }
@@ -37,6 +39,9 @@ impl FromRequestParts<ApiContext> for MaybeSignedIn {
         let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
             return Ok(Self(None));
         };
+        if let Some(found) = parts.extensions.get::<SignedIn>() {
+            return Ok(Self(Some(*found)));
+        }
         let token = value
             .to_str()
             .ok()
@@ -50,23 +55,31 @@ impl FromRequestParts<ApiContext> for MaybeSignedIn {
         ))?;
         drop(db);
         if owner.use_is_stale {
-            note_use(context, owner.token_id);
+            note_use(context, owner.token_id, owner.user_id);
         }
         if let Some(notes) = parts.extensions.get::<RequestNotes>() {
             notes.set_user(owner.user_id);
         }
-        Ok(Self(Some(SignedIn {
+        let found = SignedIn {
             user_id: owner.user_id,
+            token_id: owner.token_id,
             is_admin: owner.is_admin,
-        })))
+        };
+        // A request is looked at once, whoever of its extractors asks first.
+        parts.extensions.insert(found);
+        Ok(Self(Some(found)))
     }
 }
 
-/// Notes the token's use beside the request, which need not wait for it.
-fn note_use(context: &ApiContext, id: TokenId) {
+/// Notes that the token was used and its user was here, at most once a minute, beside the request, which need not wait for it.
+fn note_use(context: &ApiContext, id: TokenId, user_id: UserId) {
     let db = context.db.clone();
     tokio::spawn(async move {
-        let noted = async { token::touch(&mut *db.acquire().await?, id).await };
+        let noted = async {
+            let mut db = db.acquire().await?;
+            token::touch(&mut db, id).await?;
+            user::touch(&mut db, user_id).await
+        };
         if let Err(error) = noted.await {
             warn!(%error, token_id = %id, "use of a token was not noted");
         }

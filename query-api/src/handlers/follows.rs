@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use store::block;
 use store::follow::{self, ListedUser};
 use utoipa::ToSchema;
 
@@ -138,6 +139,10 @@ async fn set_follow(
                 return Err(Refused::Api(ApiError::NotFound("user")));
             }
             if is_following {
+                // Who blocked whom, nobody is told.
+                if block::is_blocked_either_way(tx, me.user_id, them).await? {
+                    return Err(Refused::Api(ApiError::NotFound("user")));
+                }
                 follow::add(tx, me.user_id, them).await?;
             } else {
                 follow::remove(tx, me.user_id, them).await?;

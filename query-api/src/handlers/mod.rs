@@ -1,5 +1,7 @@
 //! One file a resource: its handlers, and the form in which it is sent.
 
+pub(crate) mod admin;
+pub(crate) mod blocks;
 pub(crate) mod collections;
 pub(crate) mod comments;
 pub(crate) mod feed;
@@ -7,14 +9,23 @@ pub(crate) mod feed_stream;
 pub(crate) mod follows;
 pub(crate) mod health;
 pub(crate) mod likes;
+pub(crate) mod me;
+pub(crate) mod own_tokens;
+pub(crate) mod password_resets;
 pub(crate) mod publication;
 pub(crate) mod ratings;
+pub(crate) mod registrations;
 pub(crate) mod search;
 pub(crate) mod search_events;
+pub(crate) mod sessions;
+pub(crate) mod similar;
 pub(crate) mod similar;
 pub(crate) mod suggest;
+pub(crate) mod suggest;
+pub(crate) mod tags;
 pub(crate) mod tags;
 pub(crate) mod trending;
+pub(crate) mod users;
 pub(crate) mod views;
 pub(crate) mod workflow;
 pub(crate) mod workflow_file;

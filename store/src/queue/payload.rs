@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::WorkflowId;
+use crate::{RegistrationId, UserId, WorkflowId};
 
 /// What a job is about: ids, never content, so that a job that runs late sees the row as it is then.
 pub trait JobPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -29,6 +29,57 @@ impl JobPayload for ParseRack {
     /// One waiting parse a workflow. `stuck_workflows` finds a workflow's parse by this key.
     fn key(&self) -> Option<String> {
         Some(format!("workflow:{}", self.workflow_id))
+    }
+}
+
+/// Send a mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mail", rename_all = "snake_case")]
+pub enum SendMail {
+    /// With the link that confirms a registration, or with the news that the address has an account already.
+    Registration {
+        /// Which registration.
+        registration_id: RegistrationId,
+    },
+    /// With the link that sets a new password.
+    PasswordReset {
+        /// Whose.
+        user_id: UserId,
+        /// When it was asked for, in seconds since 1970: the link ends so long after it.
+        asked_at_s: i64,
+    },
+    /// With the news that a password was changed.
+    PasswordChanged {
+        /// Whose.
+        user_id: UserId,
+    },
+}
+
+impl JobPayload for SendMail {
+    const QUEUE: &'static str = "send-mail";
+
+    /// One of each waits at most.
+    fn key(&self) -> Option<String> {
+        Some(match self {
+            Self::Registration { registration_id } => format!("registration:{registration_id}"),
+            Self::PasswordReset { user_id, .. } => format!("reset:{user_id}"),
+            Self::PasswordChanged { user_id } => format!("changed:{user_id}"),
+        })
+    }
+}
+
+/// Delete all that is an account's, and the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteAccount {
+    /// Whose; it must have left.
+    pub user_id: UserId,
+}
+
+impl JobPayload for DeleteAccount {
+    const QUEUE: &'static str = "delete-account";
+
+    fn key(&self) -> Option<String> {
+        Some(format!("user:{}", self.user_id))
     }
 }
 
@@ -77,4 +128,6 @@ scheduled! {
     ComputeTrending = "compute-trending",
     /// Delete what was searched long ago.
     PruneSearchLog = "prune-search-log",
+    /// Forget registrations that ended, attempts to log in and answers that need not be remembered.
+    PruneTraces = "prune-traces",
 }

@@ -1,0 +1,161 @@
+//! `idempotent_requests`: answers to requests that carried an `Idempotency-Key`, so that a repeated one is answered and not done again.
+//!
+//! The first of several likes claims the key and does the work; the others wait for its answer. A claim ends by itself, since its holder
+//! may have died; whoever comes next then takes it over.
+
+use ulid::Ulid;
+
+use crate::{Conn, StoreError};
+
+/// A right to do the work of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    key: [u8; 32],
+    claim: String,
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Headers worth repeating, as the caller wrote them.
+    pub headers: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// What is to be done about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Do it, and keep or release the claim.
+    Yours(Claim),
+    /// It was done; this was the answer.
+    Done(KeptAnswer),
+    /// Another is at it.
+    Running,
+    /// The key was used for another request.
+    OtherRequest,
+}
+
+/// Takes a turn at a key. Answers are kept for a number of hours; a claim is the caller's for a number of seconds.
+///
+/// # Errors
+/// The database refused.
+pub async fn take_turn(db: &mut Conn, key: [u8; 32], request: [u8; 32], keep_h: u32, claim_s: u32) -> Result<Turn, StoreError> {
+    let claim = Claim {
+        key,
+        claim: Ulid::generate().to_string(),
+    };
+    sqlx::query!(
+        "DELETE FROM idempotent_requests WHERE key_hash = ? AND created_at < UTC_TIMESTAMP(6) - INTERVAL ? HOUR",
+        &key[..],
+        keep_h
+    )
+    .execute(&mut *db)
+    .await?;
+    let added = sqlx::query!(
+        "INSERT INTO idempotent_requests (key_hash, request_hash, claim, claimed_until)
+         VALUES (?, ?, ?, UTC_TIMESTAMP(6) + INTERVAL ? SECOND)",
+        &key[..],
+        &request[..],
+        claim.claim,
+        claim_s
+    )
+    .execute(&mut *db)
+    .await
+    .map_err(StoreError::from);
+    match added {
+        Ok(_) => return Ok(Turn::Yours(claim)),
+        Err(error) if error.is_duplicate() => {}
+        Err(error) => return Err(error),
+    }
+    let Some(found) = sqlx::query!(
+        r#"
+        SELECT request_hash, status, headers, body, claimed_until < UTC_TIMESTAMP(6) AS "has_ended!: bool"
+        FROM idempotent_requests WHERE key_hash = ?
+        "#,
+        &key[..]
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    else {
+        // Released between the two statements.
+        return Ok(Turn::Running);
+    };
+    if found.request_hash != request {
+        return Ok(Turn::OtherRequest);
+    }
+    if let Some(status) = found.status {
+        return Ok(Turn::Done(KeptAnswer {
+            status,
+            headers: found.headers.unwrap_or_default(),
+            body: found.body.unwrap_or_default(),
+        }));
+    }
+    if !found.has_ended {
+        return Ok(Turn::Running);
+    }
+    let taken = sqlx::query!(
+        "UPDATE idempotent_requests SET claim = ?, claimed_until = UTC_TIMESTAMP(6) + INTERVAL ? SECOND
+         WHERE key_hash = ? AND status IS NULL AND claimed_until < UTC_TIMESTAMP(6)",
+        claim.claim,
+        claim_s,
+        &key[..]
+    )
+    .execute(db)
+    .await?;
+    Ok(if taken.rows_affected() > 0 {
+        Turn::Yours(claim)
+    } else {
+        Turn::Running
+    })
+}
+
+/// Keeps the answer for whoever asks the same again.
+///
+/// # Errors
+/// The database refused.
+pub async fn keep(db: &mut Conn, claim: &Claim, answer: &KeptAnswer) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE idempotent_requests SET status = ?, headers = ?, body = ? WHERE key_hash = ? AND claim = ?",
+        answer.status,
+        answer.headers,
+        answer.body,
+        &claim.key[..],
+        claim.claim
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives the key back: nothing was done, so that trying again may succeed.
+///
+/// # Errors
+/// The database refused.
+pub async fn release(db: &mut Conn, claim: &Claim) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM idempotent_requests WHERE key_hash = ? AND claim = ?",
+        &claim.key[..],
+        claim.claim
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes answers that need not be kept any longer, some at a time. Returns how many.
+///
+/// # Errors
+/// The database refused.
+pub async fn prune(db: &mut Conn, keep_h: u32, limit: u32) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "DELETE FROM idempotent_requests WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? HOUR ORDER BY created_at LIMIT ?",
+        keep_h,
+        limit
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
