@@ -556,9 +556,14 @@ async fn a_block_ends_follows_both_ways_and_is_its_owners_own() {
         let done = app.send(&one, Method::PUT, "/v1/me/blocks/producer-002", None).await;
         assert_eq!(done.status, StatusCode::NO_CONTENT, "{}", done.body);
     }
-    let left = "SELECT (SELECT COUNT(*) FROM user_follows) + (SELECT COUNT(*) FROM user_activities)
-                     + (SELECT SUM(followers_count + following_count) FROM users)";
+    let left = "SELECT CAST((SELECT COUNT(*) FROM user_follows) + (SELECT COUNT(*) FROM user_activities)
+                     + (SELECT SUM(followers_count + following_count) FROM users) AS SIGNED)";
     assert_eq!(app.db.integer(left).await, 0);
+    for (user, whom) in [(&one, "producer-002"), (&other, "producer-001")] {
+        app.send(user, Method::PUT, &format!("/v1/users/{whom}/follow"), None)
+            .await
+            .assert_problem(StatusCode::NOT_FOUND, "not_found");
+    }
     let listed = app.get_as(&one, "/v1/me/blocks?limit=1").await;
     assert_eq!(listed.body["items"][0]["username"], json!("producer-002"));
     assert_eq!(listed.body["next"], Value::Null);

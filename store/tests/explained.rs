@@ -182,7 +182,7 @@ async fn filled() -> TestDb {
          INSERT INTO count_repairs (user_id) SELECT id FROM users;
          INSERT INTO user_blocks (blocker_id, blocked_id) SELECT one.id, other.id FROM users AS one JOIN users AS other ON other.id > one.id AND other.id < one.id + 5;
          INSERT INTO audit_log (actor_id, action, subject_kind, subject_id, reason) SELECT user_id, 'feature', 'workflow', id, 'good' FROM workflows;
-         INSERT INTO registrations (username, email, password, expires_at) SELECT CONCAT('r', id), CONCAT('r', id, '@example.org'), '!', '2026-01-01' + INTERVAL id MINUTE FROM workflows;
+         INSERT INTO registrations (username, email, password, expires_at) SELECT CONCAT('r', id), CONCAT('r', id, '@example.org'), '!', '2026-01-01' + INTERVAL id DAY FROM workflows;
          INSERT INTO login_attempts (account_hash, address_hash, attempted_at) SELECT UNHEX(SHA2(id, 256)), UNHEX(SHA2(id % 50, 256)), '2026-01-01' + INTERVAL id MINUTE FROM workflows;
          INSERT INTO idempotent_requests (key_hash, request_hash, claim, created_at) SELECT UNHEX(SHA2(id, 256)), UNHEX(SHA2(id, 256)), '', '2026-01-01' + INTERVAL id MINUTE FROM workflows",
     )
