@@ -549,7 +549,7 @@ async fn a_block_ends_follows_both_ways_and_is_its_owners_own() {
     app.db
         .execute(&format!(
             "INSERT INTO user_follows (follower_id, following_id) VALUES ({a}, {b}), ({b}, {a});
-             INSERT INTO user_activities (user_id, activity_type, activity_data) VALUES ({b}, 'user_follow', '{{\"user_id\": {a}}}')"
+             INSERT INTO user_activities (user_id, activity_type, activity_data) VALUES ({b}, 'user_follow', '{{\"following_id\": {a}}}')"
         ))
         .await;
     for _ in 0..2 {
