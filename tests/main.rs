@@ -16,6 +16,7 @@ mod limits;
 mod outages;
 mod parse_command;
 mod people;
+mod previews;
 mod problems;
 mod program;
 mod reactions;

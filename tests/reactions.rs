@@ -227,3 +227,61 @@ async fn a_rating_is_one_a_user_is_changed_in_place_and_never_of_ones_own() {
     }
     assert!(activities(&app, &fan).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_block_stands_between_two_people_and_nobody_else() {
+    let app = TestApp::start().await;
+    let (author, fan, other) = (
+        app.user("producer-001").await,
+        app.user("producer-002").await,
+        app.user("producer-003").await,
+    );
+    let id = app
+        .published(&author, reverb_rack("Blocked"), json!({"title": "Blocked"}))
+        .await;
+    let comments = format!("/v1/workflows/{id}/comments");
+    let follow = "/v1/users/producer-001/follow";
+    for user in [&fan, &other] {
+        app.send(user, Method::PUT, follow, None).await;
+    }
+    let written = app
+        .send(&fan, Method::POST, &comments, Some(json!({"content": "Before"})))
+        .await;
+    let comment = written.body["id"].clone();
+    let blocked = app.send(&author, Method::PUT, "/v1/me/blocks/producer-002", None).await;
+    assert!(blocked.status.is_success(), "{}", blocked.body);
+
+    assert_eq!(
+        activities(&app, &fan).await.len(),
+        1,
+        "the follow's went, the comment's stays"
+    );
+    app.send(&fan, Method::PUT, follow, None)
+        .await
+        .assert_problem(StatusCode::NOT_FOUND, "not_found");
+    app.send(&author, Method::PUT, "/v1/users/producer-002/follow", None)
+        .await
+        .assert_problem(StatusCode::NOT_FOUND, "not_found");
+    app.send(&fan, Method::POST, &comments, Some(json!({"content": "After"})))
+        .await
+        .assert_problem(StatusCode::FORBIDDEN, "forbidden");
+    let reply = json!({"content": "Reply", "parent_id": comment});
+    app.send(&author, Method::POST, &comments, Some(reply.clone()))
+        .await
+        .assert_problem(StatusCode::FORBIDDEN, "forbidden");
+    assert_eq!(
+        app.send(&other, Method::POST, &comments, Some(reply)).await.status,
+        StatusCode::CREATED
+    );
+    for (user, state) in [(&author, "hidden"), (&fan, "shown"), (&other, "shown")] {
+        let page = app.get_as(user, &comments).await.body;
+        assert_eq!(page["items"][0]["state"], state, "to {}", user.id);
+    }
+    // In lists of others' followers, too.
+    app.send(&fan, Method::PUT, "/v1/users/producer-003/follow", None).await;
+    let followers = "/v1/users/producer-003/followers";
+    assert_eq!(names(&app.get(followers).await.body), ["producer-002"]);
+    assert!(names(&app.get_as(&author, followers).await.body).is_empty());
+    app.send(&author, Method::DELETE, "/v1/me/blocks/producer-002", None).await;
+    assert_eq!(app.send(&fan, Method::PUT, follow, None).await.status, StatusCode::OK);
+}

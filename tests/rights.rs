@@ -115,6 +115,9 @@ impl Walk {
             self.app.run_jobs().await;
             uploaded.body["id"].as_u64().expect("an id")
         };
+        if path.contains("/preview/") {
+            self.give_previews(id).await;
+        }
         let id = if is_comment { self.comment_on(id).await } else { id };
         path.replace("{id}", &id.to_string())
     }
@@ -132,6 +135,16 @@ impl Walk {
             .published(&self.owner, reverb_rack(name), json!({ "title": name }))
             .await;
         path.replace("{workflow_id}", &workflow.to_string())
+    }
+
+    /// A sound and a picture for a workflow of the owner.
+    async fn give_previews(&self, workflow: u64) {
+        for (which, bytes) in [("audio", &b"ID3-----"[..]), ("image", &b"\x89PNG\r\n\x1a\n-----"[..])] {
+            let path = format!("/v1/workflows/{workflow}/preview/{which}");
+            let put = self.app.request(Method::PUT, &path).bearer_auth(&self.owner.token);
+            let put = answer(put.body(bytes)).await;
+            assert_eq!(put.status, StatusCode::OK, "{}", put.body);
+        }
     }
 
     /// A comment of the owner on their workflow.

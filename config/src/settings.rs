@@ -228,6 +228,10 @@ sections! {
         unnamed_keep_hours: u32,
         /// Largest avatar.
         max_avatar_bytes: usize,
+        /// Largest preview sound.
+        max_preview_audio_bytes: usize,
+        /// Largest preview picture.
+        max_preview_image_bytes: usize,
     }
     /// `[parser]`
     ParserSettings {

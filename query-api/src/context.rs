@@ -21,7 +21,6 @@ use crate::limit::Limits;
 use crate::passwords::Passwords;
 use crate::search_log::SearchLog;
 use crate::streams::Streams;
-use crate::visitor::VisitorKey;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.
 const FULL_UPLOADS: u64 = 8;
@@ -44,8 +43,6 @@ pub struct ApiContext {
     pub wake: Wake,
     /// Where views and downloads are handed in.
     pub(crate) events: EventWriter,
-    /// What hides from where they come.
-    pub(crate) visitor_key: VisitorKey,
     /// Feeds in Redis.
     pub feeds: FeedCache,
     /// Open pages.
@@ -77,7 +74,6 @@ impl ApiContext {
         let boards = Boards::new(Cache::new(&settings.redis));
         Ok(Self {
             events: EventWriter::start(db.clone(), &settings.events),
-            visitor_key: VisitorKey::load(&settings),
             key: SigningKey::load(&settings)?,
             passwords: Passwords::new(&settings.auth)?,
             limits: Arc::new(Limits::new(&settings)?),

@@ -20,9 +20,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::handlers::{
-    admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, publication, ratings,
-    registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views, workflow, workflow_file,
-    workflow_rack, workflows,
+    admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, previews, publication,
+    ratings, registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views, workflow,
+    workflow_file, workflow_rack, workflows,
 };
 use crate::{document, idempotency, limit, observe};
 
@@ -65,7 +65,7 @@ const MAX_CONCURRENT: usize = 512;
 struct Document;
 
 /// Routes that are bounded, timed and shed under load.
-fn routes(max_upload_bytes: u64, max_avatar_bytes: usize) -> OpenApiRouter<ApiContext> {
+fn routes(max_upload_bytes: u64, max_avatar_bytes: usize, max_preview_bytes: (usize, usize)) -> OpenApiRouter<ApiContext> {
     let form_limit = usize::try_from(max_upload_bytes + FORM_BYTES).unwrap_or(usize::MAX);
     OpenApiRouter::new()
         .routes(routes!(search::search_workflows))
@@ -123,8 +123,30 @@ fn routes(max_upload_bytes: u64, max_avatar_bytes: usize) -> OpenApiRouter<ApiCo
         .routes(routes!(follows::list_following))
         .routes(routes!(trending::list_trending))
         .routes(routes!(trending::list_trending_creators))
+        .merge(preview_routes(max_preview_bytes))
         .merge(account_routes(max_avatar_bytes))
         .merge(admin_routes())
+}
+
+/// What a workflow sounds and looks like; the longest sound, then the largest picture, in bytes.
+fn preview_routes((audio, image): (usize, usize)) -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(
+            routes!(
+                previews::get_preview_audio,
+                previews::set_preview_audio,
+                previews::delete_preview_audio
+            )
+            .layer(DefaultBodyLimit::max(audio)),
+        )
+        .routes(
+            routes!(
+                previews::get_preview_image,
+                previews::set_preview_image,
+                previews::delete_preview_image
+            )
+            .layer(DefaultBodyLimit::max(image)),
+        )
 }
 
 /// People, and their own accounts.
@@ -172,7 +194,7 @@ fn operator_routes() -> OpenApiRouter<ApiContext> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, paths) = routes(0, 0).merge(operator_routes()).split_for_parts();
+    let (_, paths) = routes(0, 0, (0, 0)).merge(operator_routes()).split_for_parts();
     let mut document = Document::openapi();
     document.merge(paths);
     document::complete(&mut document);
@@ -193,7 +215,15 @@ pub fn router(context: ApiContext) -> Router {
         .load_shed()
         .concurrency_limit(MAX_CONCURRENT)
         .timeout(Duration::from_secs(http.request_timeout_s));
-    let (api, _) = routes(http.max_upload_bytes, context.settings.files.max_avatar_bytes).split_for_parts();
+    let (api, _) = routes(
+        http.max_upload_bytes,
+        context.settings.files.max_avatar_bytes,
+        (
+            context.settings.files.max_preview_audio_bytes,
+            context.settings.files.max_preview_image_bytes,
+        ),
+    )
+    .split_for_parts();
     let (operators, _) = operator_routes().split_for_parts();
     let docs = Router::<ApiContext>::from(SwaggerUi::new(DOCS_PATH).config(utoipa_swagger_ui::Config::new([OPENAPI_PATH])))
         .layer(middleware::map_response(docs_headers));

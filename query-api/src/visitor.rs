@@ -3,21 +3,19 @@
 //! An address leaves this module only under the installation's key, or cut short, as `[events]` says; a session only under the key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::header;
 use axum::http::request::Parts;
-use config::{AddressPolicy, EventsSettings, Settings};
-use hmac::{Hmac, KeyInit, Mac};
+use config::{AddressPolicy, EventsSettings};
 use serde::Deserialize;
-use sha2::Sha256;
 use store::event::{Discount, EventKind, NewEvent};
 use store::event_writer::EventError;
+use store::secret::SigningKey;
 use store::{UserId, WorkflowId};
 use utoipa::IntoParams;
 
-use crate::client::client_of;
+use crate::client::Client;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError};
 
@@ -29,75 +27,6 @@ const USER_AGENT_CHARS: usize = 255;
 
 /// Bytes of a keyed hash that are kept: 128 bits.
 const HASH_BYTES: usize = 16;
-
-/// Name of the key's file under `data.dir`.
-const KEY_FILE: &str = "visitor-key";
-
-/// The key under which addresses and sessions are hashed.
-#[derive(Clone)]
-pub(crate) struct VisitorKey(Vec<u8>);
-
-impl std::fmt::Debug for VisitorKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VisitorKey(***)")
-    }
-}
-
-impl VisitorKey {
-    fn new(secret: &str) -> Self {
-        Self(secret.trim().as_bytes().to_vec())
-    }
-
-    /// The key of `data.dir`, which is made when there is none. Where it cannot be kept, one for as long as this process lasts: then
-    /// nobody is the same after a start as before.
-    pub(crate) fn load(settings: &Settings) -> Self {
-        let path = settings.data.dir.join(KEY_FILE);
-        find_or_make(&path).map_or_else(
-            |error| {
-                tracing::warn!(%error, "the key of visitors cannot be kept");
-                Self::new(&hex::encode(rand::random::<[u8; 32]>()))
-            },
-            |key| Self::new(&key),
-        )
-    }
-
-    /// HMAC-SHA-256 (RFC 2104); `purpose` keeps an address from being taken for a session.
-    fn sign(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-        // A key of any length is taken.
-        Hmac::<Sha256>::new_from_slice(&self.0).map_or([0; 32], |mut mac| {
-            mac.update(purpose.as_bytes());
-            mac.update(&[0]);
-            mac.update(bytes);
-            mac.finalize().into_bytes().into()
-        })
-    }
-}
-
-/// The file's content. Several processes may make it at once: one wins, and all read what it wrote.
-fn find_or_make(path: &Path) -> std::io::Result<String> {
-    match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        other => return other,
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    // Written beside its place and then linked there, which fails if another was first: nobody reads half a key.
-    let draft = path.with_extension(ulid::Ulid::generate().to_string());
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    std::io::Write::write_all(&mut file, hex::encode(rand::random::<[u8; 32]>()).as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&draft, path);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => std::fs::read_to_string(path),
-    }
-}
 
 /// The session of a page.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -123,7 +52,7 @@ impl FromRequestParts<ApiContext> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, context: &ApiContext) -> Result<Self, ApiError> {
-        let client = client_of(&parts.extensions, &parts.headers, &context.proxies);
+        let Ok(Client(client)) = Client::from_request_parts(parts, context).await;
         let Query(SessionParams { session }) =
             Query::from_request_parts(parts, context)
                 .await
@@ -145,17 +74,17 @@ impl FromRequestParts<ApiContext> for Visitor {
             session.as_deref(),
             user_agent.as_deref(),
             &context.settings.events,
-            &context.visitor_key,
+            &context.key,
         ))
     }
 }
 
 impl Visitor {
-    fn new(client: IpAddr, session: Option<&str>, user_agent: Option<&str>, settings: &EventsSettings, key: &VisitorKey) -> Self {
+    fn new(client: IpAddr, session: Option<&str>, user_agent: Option<&str>, settings: &EventsSettings, key: &SigningKey) -> Self {
         let network = network(client);
         let hash = |purpose: &str, bytes: &[u8]| {
             let mut first = [0; HASH_BYTES];
-            first.copy_from_slice(&key.sign(purpose, bytes)[..HASH_BYTES]);
+            first.copy_from_slice(&key.sign(purpose, &[bytes])[..HASH_BYTES]);
             first
         };
         let (address, network) = match settings.addresses {
@@ -235,7 +164,7 @@ mod tests {
     fn visitor(policy: AddressPolicy, address: &str, agent: Option<&str>) -> Visitor {
         let mut settings = config::Settings::defaults().expect("the defaults are valid").events;
         settings.addresses = policy;
-        let key = VisitorKey::new(&"k".repeat(32));
+        let key = SigningKey::new(&"k".repeat(32)).expect("long enough");
         Visitor::new(address.parse().expect("an address"), Some("page"), agent, &settings, &key)
     }
 

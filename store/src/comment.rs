@@ -35,8 +35,8 @@ pub struct Comment {
     pub is_liked: bool,
     /// Whether it is a tombstone.
     pub is_deleted: bool,
-    /// Whether its author's account is active and not suspended.
-    pub is_author_active: bool,
+    /// Whether its author's account is active and not suspended, and no block stands between them and the viewer.
+    pub is_author_shown: bool,
     /// When it was written.
     pub created_at: Option<DateTime<Utc>>,
     /// When its author changed it last.
@@ -227,11 +227,16 @@ pub async fn find(db: &mut Conn, id: CommentId, viewer: Option<UserId>) -> Resul
                COALESCE(c.is_pinned, FALSE) AS "is_pinned!: bool",
                EXISTS (SELECT 1 FROM comment_likes l WHERE l.comment_id = c.id AND l.user_id = ?) AS "is_liked!: bool",
                c.deleted_at IS NOT NULL AS "is_deleted!: bool",
-               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL) AS "is_author_active!: bool",
+               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = c.user_id)
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = c.user_id AND b.blocked_id = ?)
+               ) AS "is_author_shown!: bool",
                c.created_at, c.edited_at
         FROM workflow_comments c JOIN users u ON u.id = c.user_id
         WHERE c.id = ?
         "#,
+        viewer,
+        viewer,
         viewer,
         id
     )
@@ -260,12 +265,17 @@ pub async fn list_threads(
                COALESCE(c.is_pinned, FALSE) AS "is_pinned!: bool",
                EXISTS (SELECT 1 FROM comment_likes l WHERE l.comment_id = c.id AND l.user_id = ?) AS "is_liked!: bool",
                c.deleted_at IS NOT NULL AS "is_deleted!: bool",
-               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL) AS "is_author_active!: bool",
+               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = c.user_id)
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = c.user_id AND b.blocked_id = ?)
+               ) AS "is_author_shown!: bool",
                c.created_at, c.edited_at
         FROM workflow_comments c JOIN users u ON u.id = c.user_id
         WHERE c.parent_id IS NULL AND c.workflow_id = ? AND c.id < ?
         ORDER BY c.id DESC LIMIT ?
         "#,
+        viewer,
+        viewer,
         viewer,
         workflow,
         before.unwrap_or(CommentId(u64::MAX)),
@@ -316,12 +326,17 @@ pub async fn list_replies(
                COALESCE(c.is_pinned, FALSE) AS "is_pinned!: bool",
                EXISTS (SELECT 1 FROM comment_likes l WHERE l.comment_id = c.id AND l.user_id = ?) AS "is_liked!: bool",
                c.deleted_at IS NOT NULL AS "is_deleted!: bool",
-               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL) AS "is_author_active!: bool",
+               (COALESCE(u.is_active, FALSE) AND u.suspended_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = c.user_id)
+                AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = c.user_id AND b.blocked_id = ?)
+               ) AS "is_author_shown!: bool",
                c.created_at, c.edited_at
         FROM workflow_comments c JOIN users u ON u.id = c.user_id
         WHERE c.parent_id = ? AND c.id > ?
         ORDER BY c.id LIMIT ?
         "#,
+        viewer,
+        viewer,
         viewer,
         parent,
         after.unwrap_or(CommentId(0)),

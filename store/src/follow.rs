@@ -105,42 +105,62 @@ pub async fn count_followers(db: &mut Conn, user: UserId) -> Result<i32, StoreEr
     Ok(count.unwrap_or_default())
 }
 
-/// Active people who follow a user, the latest first, before a position.
+/// Active people who follow a user, without those whom a block keeps from the viewer, the latest first, before a position.
 ///
 /// # Errors
 /// The database refused.
-pub async fn list_followers(db: &mut Conn, user: UserId, before: Option<u64>, limit: u32) -> Result<Vec<ListedUser>, StoreError> {
+pub async fn list_followers(
+    db: &mut Conn,
+    user: UserId,
+    viewer: Option<UserId>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<ListedUser>, StoreError> {
     Ok(sqlx::query_as!(
         ListedUser,
         r#"
         SELECT f.id AS position, u.id AS "user_id: UserId", u.username, u.display_name, f.created_at AS since
         FROM user_follows f JOIN users u ON u.id = f.follower_id
         WHERE f.following_id = ? AND f.id < ? AND u.is_active AND u.suspended_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = u.id)
+          AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = u.id AND b.blocked_id = ?)
         ORDER BY f.id DESC LIMIT ?
         "#,
         user,
         before.unwrap_or(u64::MAX),
+        viewer,
+        viewer,
         limit
     )
     .fetch_all(db)
     .await?)
 }
 
-/// Active people whom a user follows, the latest first, before a position.
+/// Active people whom a user follows, without those whom a block keeps from the viewer, the latest first, before a position.
 ///
 /// # Errors
 /// The database refused.
-pub async fn list_following(db: &mut Conn, user: UserId, before: Option<u64>, limit: u32) -> Result<Vec<ListedUser>, StoreError> {
+pub async fn list_following(
+    db: &mut Conn,
+    user: UserId,
+    viewer: Option<UserId>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<ListedUser>, StoreError> {
     Ok(sqlx::query_as!(
         ListedUser,
         r#"
         SELECT f.id AS position, u.id AS "user_id: UserId", u.username, u.display_name, f.created_at AS since
         FROM user_follows f JOIN users u ON u.id = f.following_id
         WHERE f.follower_id = ? AND f.id < ? AND u.is_active AND u.suspended_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = u.id)
+          AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = u.id AND b.blocked_id = ?)
         ORDER BY f.id DESC LIMIT ?
         "#,
         user,
         before.unwrap_or(u64::MAX),
+        viewer,
+        viewer,
         limit
     )
     .fetch_all(db)

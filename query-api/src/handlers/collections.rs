@@ -6,10 +6,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::collection::{self, Collection, CollectionChanges, Entry, Place, Placed};
-use store::workflow::{self, RackKind};
+use store::media::{MediaKind, MediaPath};
+use store::workflow::{self, Preview, RackKind};
 use store::{CollectionId, Conn, UserId, WorkflowId};
 use utoipa::{IntoParams, ToSchema};
 
+use super::previews::url_of;
 use super::workflow::AuthorBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
@@ -58,6 +60,8 @@ pub(crate) struct CoverBody {
     workflow_id: u64,
     /// Its title.
     title: String,
+    /// Its preview picture; null where its author sent none.
+    image_url: Option<String>,
 }
 
 /// A page of collections.
@@ -198,6 +202,7 @@ async fn body(db: &mut Conn, collection: Collection, viewer: Option<UserId>) -> 
             .into_iter()
             .map(|entry| CoverBody {
                 workflow_id: entry.workflow_id.0,
+                image_url: image_of(&entry),
                 title: entry.title,
             })
             .collect(),
@@ -220,6 +225,13 @@ async fn page(
         items.push(body(db, collection, viewer).await?);
     }
     Ok(Json(CollectionPage { items, next }))
+}
+
+/// Address of a rack's preview picture; `None` where there is none, or another program wrote a path of its own.
+fn image_of(entry: &Entry) -> Option<String> {
+    let path = entry.preview_image_path.as_deref()?;
+    MediaPath::parse(path, MediaKind::PreviewImage, entry.workflow_id.0)?;
+    Some(url_of(entry.workflow_id, Preview::Image))
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {

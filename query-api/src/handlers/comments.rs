@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::comment::{self, Comment, NewComment};
-use store::{CommentId, Conn, UserId, comment_like, workflow};
+use store::{CommentId, Conn, UserId, block, comment_like, workflow};
 use utoipa::ToSchema;
 
 use super::likes::LikeBody;
@@ -20,6 +20,9 @@ use crate::extract::{
 use crate::text::{self, TextBody};
 use crate::transaction::{Refused, in_transaction};
 
+/// Said to both sides alike.
+const BLOCKED: ApiError = ApiError::Forbidden("one of you has blocked the other, or their account is not active");
+
 /// A comment, as sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Comment)]
@@ -30,7 +33,8 @@ pub(crate) struct CommentBody {
     workflow_id: u64,
     /// The comment that it answers; null on the workflow itself.
     parent_id: Option<u64>,
-    /// `shown`; `deleted` when it was taken back but is still answered; `hidden` when its author's account is not active. What is not
+    /// `shown`; `deleted` when it was taken back but is still answered; `hidden` when its author's account is not active, or
+    /// one of you has blocked the other. What is not
     /// shown has neither author nor content.
     #[schema(example = "shown")]
     state: &'static str,
@@ -95,7 +99,7 @@ impl Cursor for CommentId {
 
 /// Comments as they are sent, in the same order.
 async fn bodies(db: &mut Conn, comments: Vec<Comment>) -> Result<Vec<CommentBody>, ApiError> {
-    let is_shown = |comment: &Comment| !comment.is_deleted && comment.is_author_active;
+    let is_shown = |comment: &Comment| !comment.is_deleted && comment.is_author_shown;
     let texts = comments
         .iter()
         .filter(|comment| is_shown(comment))
@@ -233,7 +237,8 @@ async fn show(context: &ApiContext, id: CommentId, viewer: UserId) -> Result<Jso
     request_body = CommentDraft,
     responses(
         (status = 201, body = CommentBody, headers(("location" = String))),
-        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem, description = "A block stands between you and whom you would answer"), (status = 404, body = Problem),
         (status = 409, body = Problem, description = "`too_deep`: answer the comment above it instead"),
         (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
     ),
@@ -246,11 +251,11 @@ pub(crate) async fn create_comment(
     body: Result<JsonBody<CommentDraft>, ApiError>,
 ) -> Result<(StatusCode, HeaderMap, Json<CommentBody>), ApiError> {
     // What one may not see is not there, whatever is said of it.
-    visible_workflow(&context, id, Some(me)).await?;
+    let workflow = visible_workflow(&context, id, Some(me)).await?;
     let JsonBody(draft) = body?;
     let community = &context.settings.community;
     text::check("content", &draft.content, community.comment_max_chars)?;
-    let max_depth = community.comment_max_depth;
+    let (max_depth, author) = (community.comment_max_depth, workflow.author.id);
     let new = NewComment {
         workflow: id,
         user: me.user_id,
@@ -262,6 +267,9 @@ pub(crate) async fn create_comment(
         Box::pin(async move {
             if !workflow::lock(tx, id).await? {
                 return Err(Refused::Api(ApiError::NotFound("workflow")));
+            }
+            if block::is_blocked_either_way(tx, me.user_id, author).await? {
+                return Err(Refused::Api(BLOCKED));
             }
             if let Some(parent) = new.parent {
                 may_answer(tx, parent, &new, max_depth).await?;
@@ -281,7 +289,10 @@ pub(crate) async fn create_comment(
 
 /// Whether a comment may be answered: it is on the same workflow, has not been taken back, and does not lie too deep.
 async fn may_answer(tx: &mut Conn, parent: CommentId, new: &NewComment, max_depth: u32) -> Result<(), Refused> {
-    let found = comment::find(tx, parent, None).await?;
+    let found = comment::find(tx, parent, Some(new.user)).await?;
+    if found.as_ref().is_some_and(|parent| !parent.is_author_shown) {
+        return Err(Refused::Api(BLOCKED));
+    }
     if !found.is_some_and(|parent| parent.workflow_id == new.workflow && !parent.is_deleted) {
         let error = FieldError::new("parent_id", "is no comment on this workflow");
         return Err(Refused::Api(ApiError::Invalid(vec![error])));

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::workflow::AuthorBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, Problem};
-use crate::extract::{Cursor, PageParams, SignedIn, UserPath};
+use crate::extract::{Cursor, MaybeSignedIn, PageParams, SignedIn, UserPath};
 use crate::transaction::{Refused, in_transaction};
 
 /// How one stands to somebody, as sent.
@@ -160,17 +160,20 @@ async fn set_follow(
 #[utoipa::path(
     get, path = "/v1/users/{username}/followers", tag = "people",
     params(("username" = String, Path, description = "Handle of the user"), PageParams),
-    responses((status = 200, body = UserPage), (status = 400, body = Problem), (status = 404, body = Problem),
-              (status = 422, body = Problem)),
+    responses((status = 200, body = UserPage), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 404, body = Problem), (status = 422, body = Problem)),
+    security((), ("token" = []))
 )]
 pub(crate) async fn list_followers(
     State(context): State<ApiContext>,
+    MaybeSignedIn(viewer): MaybeSignedIn,
     UserPath(user): UserPath,
     page: PageParams,
 ) -> Result<Json<UserPage>, ApiError> {
+    let viewer = viewer.map(|viewer| viewer.user_id);
     let before = page.after::<Position>()?.map(|position| position.0);
     let mut db = context.connection().await?;
-    let users = follow::list_followers(&mut db, user, before, page.limit() + 1).await?;
+    let users = follow::list_followers(&mut db, user, viewer, before, page.limit() + 1).await?;
     Ok(Json(UserPage::new(users, page.limit())))
 }
 
@@ -180,16 +183,19 @@ pub(crate) async fn list_followers(
 #[utoipa::path(
     get, path = "/v1/users/{username}/following", tag = "people",
     params(("username" = String, Path, description = "Handle of the user"), PageParams),
-    responses((status = 200, body = UserPage), (status = 400, body = Problem), (status = 404, body = Problem),
-              (status = 422, body = Problem)),
+    responses((status = 200, body = UserPage), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 404, body = Problem), (status = 422, body = Problem)),
+    security((), ("token" = []))
 )]
 pub(crate) async fn list_following(
     State(context): State<ApiContext>,
+    MaybeSignedIn(viewer): MaybeSignedIn,
     UserPath(user): UserPath,
     page: PageParams,
 ) -> Result<Json<UserPage>, ApiError> {
+    let viewer = viewer.map(|viewer| viewer.user_id);
     let before = page.after::<Position>()?.map(|position| position.0);
     let mut db = context.connection().await?;
-    let users = follow::list_following(&mut db, user, before, page.limit() + 1).await?;
+    let users = follow::list_following(&mut db, user, viewer, before, page.limit() + 1).await?;
     Ok(Json(UserPage::new(users, page.limit())))
 }

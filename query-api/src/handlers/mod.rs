@@ -12,6 +12,7 @@ pub(crate) mod likes;
 pub(crate) mod me;
 pub(crate) mod own_tokens;
 pub(crate) mod password_resets;
+pub(crate) mod previews;
 pub(crate) mod publication;
 pub(crate) mod ratings;
 pub(crate) mod registrations;

@@ -12,6 +12,7 @@ use store::event::EventKind;
 use store::workflow::{self, Difficulty, Edition, ParseState, PresetForm, RackKind, Workflow};
 use utoipa::ToSchema;
 
+use super::previews::{self, PreviewBody};
 use super::workflow_metadata::WorkflowChanges;
 use crate::change::{Change, change_workflow};
 use crate::context::ApiContext;
@@ -59,6 +60,8 @@ pub(crate) struct WorkflowBody {
     parse: ParseBody,
     /// What it needs to open; null before the parse and without a file.
     requires: Option<RequiresBody>,
+    /// What it sounds and looks like.
+    preview: PreviewBody,
     /// Counters.
     counts: CountsBody,
     /// Mean of the ratings; null without any.
@@ -177,6 +180,7 @@ impl WorkflowBody {
     /// The form in which its author, an admin or (`is_insider` false) anybody gets it.
     pub(crate) fn new(workflow: Workflow, is_insider: bool) -> Self {
         let is_parsed = workflow.parse_state == ParseState::Parsed;
+        let preview = PreviewBody::of(&workflow);
         let path = path_of(workflow.id);
         Self {
             id: workflow.id.0,
@@ -217,6 +221,7 @@ impl WorkflowBody {
                 live_edition: workflow.required_edition,
                 forced_by: workflow.requirements.unwrap_or_default(),
             }),
+            preview,
             counts: CountsBody {
                 downloads: workflow.downloads,
                 likes: workflow.likes,
@@ -318,6 +323,7 @@ pub(crate) async fn delete_workflow(
     OwnedWorkflow(workflow): OwnedWorkflow,
 ) -> Result<(StatusCode, HeaderMap), ApiError> {
     let position = change_workflow(&context, workflow.id, Change::Delete).await?;
+    previews::delete_files(&context, &workflow).await?;
     Ok((StatusCode::NO_CONTENT, index_position(position)))
 }
 

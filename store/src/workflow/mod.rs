@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use facts::{ParsedFacts, RackFile, find_rack_file, record_failed, record_no_file, record_parsed, record_pending};
 pub use lists::{OwnWorkflow, list_own};
 pub use read::{Author, Visibility, Workflow, find, find_by_file, find_by_file_now, find_visibility, latest_change};
-pub use write::{DetailChanges, Details, NewWorkflow, change_details, delete, insert, lock, publish, unpublish};
+pub use write::{DetailChanges, Details, NewWorkflow, change_details, delete, insert, lock, publish, set_preview, unpublish};
 
 /// What a rack or device preset is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, sqlx::Type, Serialize, Deserialize)]
@@ -104,6 +104,15 @@ pub enum ParseState {
     Failed,
     /// The row names no stored file, as rows of other programs may.
     NoFile,
+}
+
+/// What tells of a workflow before it is downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preview {
+    /// What it sounds like.
+    Audio,
+    /// What it looks like.
+    Image,
 }
 
 /// Edition of Live.

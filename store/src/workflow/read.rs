@@ -42,6 +42,10 @@ pub struct Workflow {
     pub file_hash: Option<FileHash>,
     /// Where a row of another program says that its file is.
     pub adg_file_path: String,
+    /// What `preview_audio_path` holds.
+    pub preview_audio_path: Option<String>,
+    /// What `preview_image_path` holds.
+    pub preview_image_path: Option<String>,
     /// The file's size in bytes.
     pub file_size: Option<i32>,
     /// Version of Live that wrote the file.
@@ -112,7 +116,7 @@ pub async fn find(db: &mut Conn, id: WorkflowId) -> Result<Option<Workflow>, Sto
                w.title, w.description, w.slug, w.rack_type AS "rack_type: RackType", w.kind AS "kind: RackKind",
                w.preset_form AS "form: PresetForm", w.genre, COALESCE(w.tempo, w.bpm) AS "tempo: Decimal",
                w.key_signature, w.musical_key, w.difficulty_level AS "difficulty: Difficulty",
-               w.file_hash, w.adg_file_path, w.file_size, w.ableton_version,
+               w.file_hash, w.adg_file_path, w.preview_audio_path, w.preview_image_path, w.file_size, w.ableton_version,
                w.parse_state AS "parse_state: ParseState", w.parse_error_code, w.parse_error, w.parser_version, w.parsed_at,
                w.required_live_version, w.required_edition AS "required_edition: Edition",
                w.requirements AS "requirements: Json<serde_json::Value>",
@@ -155,6 +159,8 @@ pub async fn find(db: &mut Conn, id: WorkflowId) -> Result<Option<Workflow>, Sto
         tags,
         file_hash: row.file_hash.as_deref().and_then(FileHash::from_column),
         adg_file_path: row.adg_file_path,
+        preview_audio_path: row.preview_audio_path,
+        preview_image_path: row.preview_image_path,
         file_size: row.file_size,
         ableton_version: row.ableton_version,
         parse_state: row.parse_state,

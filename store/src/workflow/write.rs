@@ -1,6 +1,6 @@
 //! What authors do to their workflows. Counts in other tables are kept by triggers.
 
-use super::{Difficulty, PresetForm, RackKind, RackType, Tempo};
+use super::{Difficulty, PresetForm, Preview, RackKind, RackType, Tempo};
 use crate::files::FileHash;
 use crate::{Conn, StoreError, UserId, WorkflowId};
 
@@ -149,6 +149,34 @@ pub async fn publish(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> {
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Names the file of a preview, or none, in a transaction that has locked the workflow; gives what was named before.
+///
+/// # Errors
+/// The database refused.
+pub async fn set_preview(
+    db: &mut Conn,
+    id: WorkflowId,
+    preview: Preview,
+    path: Option<&str>,
+) -> Result<Option<String>, StoreError> {
+    let before = sqlx::query!(
+        "SELECT preview_audio_path, preview_image_path FROM workflows WHERE id = ?",
+        id
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    match preview {
+        Preview::Audio => sqlx::query!("UPDATE workflows SET preview_audio_path = ? WHERE id = ?", path, id),
+        Preview::Image => sqlx::query!("UPDATE workflows SET preview_image_path = ? WHERE id = ?", path, id),
+    }
+    .execute(db)
+    .await?;
+    Ok(before.and_then(|before| match preview {
+        Preview::Audio => before.preview_audio_path,
+        Preview::Image => before.preview_image_path,
+    }))
 }
 
 /// Hides it from everybody but its author.
