@@ -235,7 +235,7 @@ impl Api {
         let db = store::db::connect(&settings.database).await?;
         let index = Index::open(&settings.index_dir(), settings.index.writer_memory_bytes)?;
         let wake = Wake::local();
-        let context = ApiContext::new(db.clone(), Files::open(settings)?, index, Arc::clone(settings), wake.clone());
+        let context = ApiContext::new(db.clone(), Files::open(settings)?, index, Arc::clone(settings), wake.clone())?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();

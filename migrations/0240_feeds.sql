@@ -3,17 +3,6 @@
 -- All of it is derived: feeds are made of `user_activities` and `user_follows`, and what is here makes them fast. Emptying `feeds` and
 -- `user_feed_cache`, or a position that is set to null, costs time and nothing else.
 
--- See 0220.
-CREATE TABLE IF NOT EXISTS user_blocks (
-  blocker_id BIGINT UNSIGNED NOT NULL,
-  blocked_id BIGINT UNSIGNED NOT NULL,
-  created_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
-  PRIMARY KEY (blocker_id, blocked_id),
-  INDEX idx_blocked (blocked_id, blocker_id),
-  FOREIGN KEY (blocker_id) REFERENCES users(id) ON DELETE CASCADE,
-  FOREIGN KEY (blocked_id) REFERENCES users(id) ON DELETE CASCADE
-) ENGINE=InnoDB;
-
 -- One row for everybody whose feed is kept in `user_feed_cache`. From its floor on, that holds every activity of every followee, but for
 -- followees in `feed_pulled_authors`; below it, pages are read from the activities themselves. Rows beyond what belongs there do no harm:
 -- what may be seen is tested when a page is read.

@@ -6,7 +6,7 @@ use query_api::rights::{RIGHTS, Right, right_of};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, User, reverb_rack};
+use crate::app::{TestApp, User, answer, reverb_rack};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use store::gaps::Position;
 use test_support::{TestDb, execute_on};
 
 /// Histories tried. Each is compared for every person, read in four ways.
-const CASES: usize = 60;
+const CASES: usize = 25;
 
 /// Things that happen in one history, at most.
 const LONGEST: usize = 70;
