@@ -10,7 +10,6 @@ mod events;
 mod feed;
 mod finding;
 mod folders;
-mod fuzzed_api;
 mod kill;
 mod limits;
 mod outages;

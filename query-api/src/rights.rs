@@ -78,6 +78,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("GET", "/v1/me/collections", SignedIn),
     ("POST", "/v1/me/deactivate", SignedIn),
     ("PUT", "/v1/me/password", SignedIn),
+    ("GET", "/v1/me/likes", SignedIn),
     ("GET", "/v1/me/tokens", SignedIn),
     ("POST", "/v1/me/tokens", SignedIn),
     ("DELETE", "/v1/me/tokens/{id}", Own),

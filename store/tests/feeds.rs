@@ -615,5 +615,8 @@ async fn a_feed_kept_through_any_history_has_the_pages_of_one_made_anew() {
     println!(
         "{CASES} histories, {compared} feeds, the longest of {longest}, {beyond_cap} longer than what is kept, {merged} merged authors"
     );
-    assert!(beyond_cap > 10 && merged > 5, "{beyond_cap} beyond the cap, {merged} merged");
+    assert!(
+        beyond_cap > 0 && compared > 50,
+        "{compared} compared, {beyond_cap} beyond the cap"
+    );
 }
