@@ -156,7 +156,7 @@ pub async fn add_searches(db: &mut Conn, searches: &[Search]) -> Result<(), Stor
                 .push_bind(search.source.name())
                 .push_bind(search.actor_hash.map(|hash| hash.to_vec()));
         });
-        statement.push(" ON DUPLICATE KEY UPDATE id = id");
+        statement.push(" ON DUPLICATE KEY UPDATE query_id = query_id");
         statement.build().execute(&mut *db).await?;
     }
     Ok(())
@@ -178,7 +178,7 @@ pub async fn add_events(db: &mut Conn, events: &[SearchEvent]) -> Result<(), Sto
                 .push_bind(event.position)
                 .push_bind(event.happened_at);
         });
-        statement.push(" ON DUPLICATE KEY UPDATE id = id");
+        statement.push(" ON DUPLICATE KEY UPDATE query_id = query_id");
         statement.build().execute(&mut *db).await?;
     }
     Ok(())
