@@ -1,6 +1,6 @@
 //! `workflow_collections` and `collection_workflows`: ordered lists of workflows that somebody keeps. Triggers count.
 //!
-//! `sort_order` leaves room between neighbours ([`GAP`]), so that moving one entry writes one row; where the room is used up, all of the
+//! `sort_order` leaves room between neighbours (`GAP`), so that moving one entry writes one row; where the room is used up, all of the
 //! collection's are numbered again. Entries with the same number (other programs' default is 0) are in the order of their ids.
 
 use chrono::{DateTime, Utc};
