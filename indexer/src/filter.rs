@@ -399,13 +399,16 @@ impl TempoNear {
     }
 
     /// Distance of a tempo in octaves: |log2 of the ratio|, where half and double count as the tempo itself if they are near.
+    ///
+    /// To a billionth of an octave: distances that are equal but for the last bit of their logarithms are equal, so that the id decides.
     pub(crate) fn distance(&self, bpm: f64) -> f64 {
         let octaves = (bpm / self.bpm).log2();
-        if self.half_and_double {
+        let distance = if self.half_and_double {
             octaves.abs().min((octaves - 1.0).abs()).min((octaves + 1.0).abs())
         } else {
             octaves.abs()
-        }
+        };
+        (distance * 1e9).round() / 1e9
     }
 }
 
