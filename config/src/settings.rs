@@ -39,6 +39,9 @@ pub enum SettingsError {
     Invalid(String),
 }
 
+/// Fewest days that events are kept, if not for ever: what trends over 30 days is made from them.
+const LEAST_KEEP_DAYS: u32 = 31;
+
 /// A value that must not be printed: a password, or a URL that may contain one.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -393,6 +396,8 @@ sections! {
     }
     /// `[events]`: views and downloads.
     EventsSettings {
+        /// Days that views and downloads are kept; 0: for ever.
+        keep_days: u32,
         /// Most that share one INSERT.
         batch: usize,
         /// Most that wait.
@@ -449,6 +454,8 @@ sections! {
         prune_search_log: String,
         /// Forget what need not be remembered.
         prune_traces: String,
+        /// Archive and drop old events.
+        retire_events: String,
     }
     /// All settings.
     Settings {
@@ -563,7 +570,24 @@ impl Settings {
             }
             all = all.merge(layer);
         }
-        all.extract().map_err(|error| SettingsError::Invalid(error.to_string()))
+        let settings: Self = all.extract().map_err(|error| SettingsError::Invalid(error.to_string()))?;
+        settings.checked()
+    }
+
+    /// Refuses what no type forbids.
+    fn checked(self) -> Result<Self, SettingsError> {
+        let keep_days = self.events.keep_days;
+        if (1..LEAST_KEEP_DAYS).contains(&keep_days) {
+            return Err(SettingsError::Invalid(format!(
+                "`events.keep_days` is {keep_days}: must be 0, for ever, or at least {LEAST_KEEP_DAYS}"
+            )));
+        }
+        if keep_days > 0 && self.events.keep_addresses_days > keep_days {
+            return Err(SettingsError::Invalid(format!(
+                "`events.keep_addresses_days` is more than `events.keep_days`, {keep_days}: archives would keep addresses for ever"
+            )));
+        }
+        Ok(self)
     }
 
     /// Folder of the search index.
@@ -647,6 +671,20 @@ mod tests {
 
     fn with_file(text: &str) -> Result<Settings, SettingsError> {
         Settings::from_layers(vec![("`test.toml`".to_owned(), Figment::from(Toml::string(text)))])
+    }
+
+    #[test]
+    fn events_are_kept_for_ever_or_for_a_month_at_least() {
+        let with = |days: u32| {
+            let layer = Figment::from(Toml::string(&format!("[events]\nkeep_days = {days}")));
+            Settings::from_layers(vec![("a test".to_owned(), layer)])
+        };
+        assert!(with(0).is_ok() && with(31).is_ok());
+        let layer = Figment::from(Toml::string("[events]\nkeep_days = 31\nkeep_addresses_days = 60"));
+        let error = Settings::from_layers(vec![("a test".to_owned(), layer)]).expect_err("kept in archives");
+        assert!(error.to_string().contains("keep_addresses_days"), "{error}");
+        let error = with(30).expect_err("too short").to_string();
+        assert!(error.contains("events.keep_days") && error.contains("31"), "{error}");
     }
 
     #[test]

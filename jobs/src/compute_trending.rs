@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::Context as _;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use config::TrendingSettings;
+use store::event_archive::{self, EventTable};
 use store::queue::ComputeTrending;
 use store::stats::is_anonymous;
 use store::trending::{self, Generation, Item, Parts, Scored, Span};
-use store::{Db, UserId, WorkflowId};
+use store::{Conn, Db, StoreError, UserId, WorkflowId};
 
 use crate::Context;
 use crate::trending::{Act, Acts, DAY_S, Decay, expectation_left, expectation_of_day, median, observe, score};
@@ -26,6 +27,9 @@ const PAST_DAYS: u64 = 400;
 /// Past days made at once; the rest is left for the next minute, so that the first lists of an adopted community do not wait for a
 /// year's events.
 const PAST_DAYS_AT_ONCE: usize = 31;
+
+/// Most that a generation keeps of a span: what is behind has a score near 0, and nobody leafs so far.
+const LISTED: usize = 10_000;
 
 /// What was read before.
 #[derive(Debug, Default)]
@@ -176,13 +180,16 @@ async fn read_days(db: &Db, settings: &TrendingSettings, state: &mut State, toda
     state.days.retain(|day, _| *day >= first_kept && *day <= today);
 
     // Versions before events: what changes in between is read again next time.
-    let (versions, made) = {
+    let (mut versions, made, kept_from) = {
         let mut db = db.acquire().await?;
         (
             trending::day_versions(&mut db, oldest).await?,
             trending::attention_versions(&mut db, oldest).await?,
+            kept_from(&mut db).await?,
         )
     };
+    // Days whose events were dropped have been weighed for the last time.
+    versions.retain(|day, _| *day >= kept_from);
     let mut wanted: BTreeSet<NaiveDate> = BTreeSet::from([today]);
     for day in versions.keys().filter(|day| (first_kept..today).contains(*day)) {
         if state
@@ -200,36 +207,56 @@ async fn read_days(db: &Db, settings: &TrendingSettings, state: &mut State, toda
     wanted.extend(past);
 
     for day in wanted {
-        let acts = read_day(db, settings, day).await?;
         let version = versions.get(&day).copied();
+        let mut acts = read_day(db, settings, day).await?;
         if let Some(version) = version.filter(|_| unmade(&day)) {
-            let settings = settings.clone();
-            let (acts, weights) = tokio::task::spawn_blocking(move || {
-                let observed = observe(&settings, &acts, Decay::None);
-                let weights: Vec<_> = observed
-                    .into_iter()
-                    .map(|(item, parts)| (WorkflowId(item), parts.observed))
-                    .collect();
-                (acts, weights)
-            })
-            .await
-            .context("weigh a day")?;
-            trending::replace_attention(db, day, version, &weights).await?;
+            acts = weigh(db, settings, day, version, acts).await?;
             state.usual = None;
-            if day >= first_kept {
-                state.days.insert(
-                    day,
-                    KeptDay {
-                        version: Some(version),
-                        acts,
-                    },
-                );
-            }
-        } else if day >= first_kept {
+        }
+        if day >= first_kept {
             state.days.insert(day, KeptDay { version, acts });
         }
     }
     Ok(())
+}
+
+/// Stores a past day's attention as its events and its last rolling up say. For a day whose events are about to be dropped.
+pub(crate) async fn weigh_day(db: &Db, settings: &TrendingSettings, day: NaiveDate) -> anyhow::Result<()> {
+    let (versions, kept_from) = {
+        let mut db = db.acquire().await?;
+        (trending::day_versions(&mut db, day).await?, kept_from(&mut db).await?)
+    };
+    if let Some(version) = versions.get(&day).filter(|_| day >= kept_from) {
+        let acts = read_day(db, settings, day).await?;
+        weigh(db, settings, day, *version, acts).await?;
+    }
+    Ok(())
+}
+
+/// The first day of which all events are there.
+async fn kept_from(db: &mut Conn) -> Result<NaiveDate, StoreError> {
+    let mut kept = NaiveDate::MIN;
+    for table in EventTable::ALL {
+        let from = event_archive::kept_from(&mut *db, table).await?;
+        kept = kept.max(from.map_or(NaiveDate::MIN, |from| from.date_naive()));
+    }
+    Ok(kept)
+}
+
+/// Stores a day's attention, and gives its acts back.
+async fn weigh(db: &Db, settings: &TrendingSettings, day: NaiveDate, version: DateTime<Utc>, acts: Acts) -> anyhow::Result<Acts> {
+    let settings = settings.clone();
+    let (acts, weights) = tokio::task::spawn_blocking(move || {
+        let weights: Vec<_> = observe(&settings, &acts, Decay::None)
+            .into_iter()
+            .map(|(item, parts)| (WorkflowId(item), parts.observed))
+            .collect();
+        (acts, weights)
+    })
+    .await
+    .context("weigh a day")?;
+    trending::replace_attention(db, day, version, &weights).await?;
+    Ok(acts)
 }
 
 /// The acts of a day, each actor's latest of a kind to an item. One without a network has the one that its actor was last seen in on that
@@ -358,17 +385,23 @@ fn rows<Id: Copy + Ord + std::hash::Hash>(
     scores: Vec<(Span, Id, f64, Parts)>,
     before: &HashMap<(Span, Id), f64>,
 ) -> Vec<Scored<Id>> {
+    let mut scores = scores;
+    scores.retain(|(_, _, score, _)| *score > 0.0);
+    scores.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.2.total_cmp(&a.2)).then(b.1.cmp(&a.1)));
+    let mut listed: HashMap<Span, usize> = HashMap::new();
+    scores.retain(|(span, ..)| {
+        let listed = listed.entry(*span).or_default();
+        *listed += 1;
+        *listed <= LISTED
+    });
     let mut rows: Vec<Scored<Id>> = scores
         .into_iter()
-        .filter_map(|(span, id, score, parts)| {
-            let previous_score = before.get(&(span, id)).copied().unwrap_or_default();
-            (score > 0.0 || previous_score > 0.0).then_some(Scored {
-                span,
-                id,
-                score,
-                previous_score,
-                parts,
-            })
+        .map(|(span, id, score, parts)| Scored {
+            span,
+            id,
+            score,
+            previous_score: before.get(&(span, id)).copied().unwrap_or_default(),
+            parts,
         })
         .collect();
     let scored: HashSet<(Span, Id)> = rows.iter().map(|row| (row.span, row.id)).collect();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use store::queue::{
     ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
-    PruneSearchLog, PruneTraces, RepairCounts, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
+    PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
 };
 
 use crate::{
     Context, Job, compute_trending, delete_account, extend_partitions, forget_addresses, parse_rack, prune_feeds,
-    prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, roll_up, send_mail, sweep_files, sweep_pending,
-    tend_feeds,
+    prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, retire_events, roll_up, send_mail, sweep_files,
+    sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -35,6 +35,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<RollUp, _, _>(roll_up::run).at_most(AN_HOUR),
         Job::new::<TendFeeds, _, _>(tend_feeds::run),
         Job::new::<PruneFeeds, _, _>(prune_feeds::run).at_most(AN_HOUR),
+        Job::new::<RetireEvents, _, _>(retire_events::run).at_most(AN_HOUR),
         Job::new::<ComputeTrending, _, _>(compute_trending::run).at_most(AN_HOUR),
         Job::new::<SendMail, _, _>(send_mail::run).at_once(MAILS_AT_ONCE),
         Job::new::<DeleteAccount, _, _>(delete_account::run).at_most(AN_HOUR),

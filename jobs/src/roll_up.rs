@@ -1,24 +1,23 @@
 //! Roll up what happened to each workflow, hour by hour and day by day.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
-use polars::prelude::*;
+use store::event_archive::{EventTable, kept_from};
 use store::queue::RollUp;
-use store::stats::{self, Counts, EventKind, Events, StatsRow, UNKNOWN};
+use store::stat_totals::{Label, labels};
+use store::stats::{self, Counts, StatsRow};
 use store::{Conn, Db, StoreError, WorkflowId};
 
 use crate::Context;
+use crate::tally::{HOUR_S, Tally};
 
 /// Marks read at once. 16 bytes each; those of one batch that touch the same day cost one rolling up together.
 const MARKS: u32 = 200_000;
 
-/// Within it, an actor's views of a workflow are one view, and downloads one download: reloading a page is not interest. Divides an
-/// hour, so that no window belongs to two hours. (COUNTER's code of practice has 30 seconds for double clicks.)
-const WINDOW_S: i64 = 1800;
-
-const HOUR_S: i64 = 3600;
+/// Events read at once, of 24 bytes each.
+const EVENTS: usize = 1 << 19;
 
 /// Whether anything was marked. Asked at every tick.
 pub(crate) async fn is_needed(db: &mut Conn) -> Result<bool, StoreError> {
@@ -44,31 +43,25 @@ pub(crate) async fn run(context: Context, _job: RollUp) -> anyhow::Result<()> {
     }
 }
 
-/// Replaces the rows of a UTC day by what its events say now, and gives how many events those are.
+/// Replaces the rows of a UTC day by what its events say now, and gives how many events those are. Views and downloads that were dropped
+/// since (`events.keep_days`) stay as they were rolled up before.
 ///
 /// Safe to repeat, late and at once: whoever comes second waits, and then reads all that was committed meanwhile. Memory is that of one
-/// day's events.
+/// day's different events.
 ///
 /// # Errors
 /// The database refused; the day keeps the rows that it had.
 pub async fn roll_up_day(db: &Db, day: NaiveDate) -> anyhow::Result<usize> {
     let mut transaction = stats::begin_day(db, day).await?;
-    let events = stats::events(&mut transaction, day).await?;
-    let count = events.kind.len();
-    let (hourly, daily) = tokio::task::spawn_blocking(move || count_day(events, day))
-        .await
-        .context("count a day's events")??;
-    stats::replace_day(&mut transaction, day, &hourly, &daily).await?;
-    transaction.commit().await.context("commit")?;
-    Ok(count)
-}
-
-/// Rows of a day's hours, and of the day.
-type Rows = (Vec<StatsRow<DateTime<Utc>>>, Vec<StatsRow<NaiveDate>>);
-
-fn count_day(events: Events, day: NaiveDate) -> anyhow::Result<Rows> {
-    let frame = deduplicated(events)?;
-    let hourly = counted(frame.clone(), true)?
+    let from = stats::midnight(day);
+    let mut tally = tally(&mut transaction, from, from + chrono::TimeDelta::days(1)).await?;
+    let (tally, hours, days) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        let (hours, days) = (tally.by_hour()?, tally.by_workflow()?);
+        Ok((tally, hours, days))
+    })
+    .await
+    .context("count a day's events")??;
+    let mut hourly = hours
         .into_iter()
         .map(|(hour, workflow_id, counts)| {
             let span = DateTime::from_timestamp(hour * HOUR_S, 0).context("an hour out of range")?;
@@ -78,105 +71,146 @@ fn count_day(events: Events, day: NaiveDate) -> anyhow::Result<Rows> {
                 counts,
             })
         })
-        .collect::<anyhow::Result<_>>()?;
-    let daily = counted(frame, false)?
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut daily: Vec<StatsRow<NaiveDate>> = days
         .into_iter()
-        .map(|(_, workflow_id, counts)| StatsRow {
+        .map(|(workflow_id, counts)| StatsRow {
             span: day,
             workflow_id,
             counts,
         })
         .collect();
-    Ok((hourly, daily))
+    let gone = Gone::on(&mut transaction, day).await?;
+    if gone.any() {
+        hourly = gone.kept(stats::stored_hours(&mut transaction, day).await?, hourly);
+        daily = gone.kept(stats::stored_days(&mut transaction, day).await?, daily);
+    }
+    stats::replace_day(&mut transaction, day, &hourly, &daily).await?;
+    transaction.commit().await.context("commit")?;
+    Ok(tally.events())
 }
 
-/// One row for an actor's views of a workflow in a window, and for their downloads; all else as it is.
-fn deduplicated(events: Events) -> PolarsResult<DataFrame> {
-    // What is never the same as another has a window of its own, below all real ones.
-    let window: Vec<i64> = (0_i64..)
-        .zip(events.kind.iter().zip(&events.at_s))
-        .map(|(position, (kind, at))| {
-            let repeats = *kind == EventKind::View as u32 || *kind == EventKind::Download as u32;
-            if repeats { at.div_euclid(WINDOW_S) } else { -1 - position }
-        })
-        .collect();
-    let hour: Vec<i64> = events.at_s.iter().map(|at| at.div_euclid(HOUR_S)).collect();
-    let height = hour.len();
-    DataFrame::new(
-        height,
-        vec![
-            Column::new("kind".into(), events.kind),
-            Column::new("workflow".into(), events.workflow),
-            Column::new("actor".into(), events.actor),
-            Column::new("window".into(), window),
-            Column::new("hour".into(), hour),
-        ],
-    )?
-    .lazy()
-    .group_by([col("kind"), col("workflow"), col("actor"), col("window"), col("hour")])
-    .agg([])
-    .collect()
+/// By what to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountBy {
+    /// Everything together: one line, without a name.
+    All,
+    /// Each workflow, by its id.
+    Workflow,
+    /// Each author, genre, kind, tag or device.
+    Label(Label),
 }
 
-/// Counts by workflow, and by hour if asked; the hour is 0 otherwise. In order, so that concurrent writers meet rows in the same one.
-fn counted(frame: DataFrame, by_hour: bool) -> anyhow::Result<Vec<(i64, WorkflowId, Counts)>> {
-    let of = |kind: EventKind| col("kind").eq(lit(kind as u32));
-    let number = |kind: EventKind, name: &str| of(kind).sum().cast(DataType::UInt32).alias(name);
-    let actors = |kind: EventKind, name: &str| {
-        col("actor")
-            .filter(of(kind).and(col("actor").lt(lit(UNKNOWN))))
-            .n_unique()
-            .cast(DataType::UInt32)
-            .alias(name)
+/// What happened from `from` on and before `to`, counted from events, so that different actors are right for any span and zone (whose
+/// bounds the caller gives). `None`: no data, since views or downloads of that span were dropped.
+///
+/// # Errors
+/// The database refused.
+pub async fn counts_between(
+    db: &mut Conn,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    by: CountBy,
+) -> anyhow::Result<Option<Vec<(String, Counts)>>> {
+    for table in EventTable::ALL {
+        if kept_from(&mut *db, table).await?.is_some_and(|kept| from < kept) {
+            return Ok(None);
+        }
+    }
+    let mut tally = tally(&mut *db, from, to).await?;
+    let (mut tally, by_workflow) = blocking(move || {
+        let by_workflow = tally.by_workflow()?;
+        Ok((tally, by_workflow))
+    })
+    .await?;
+    let workflows = || by_workflow.iter().map(|(workflow, _)| *workflow);
+    let names = match by {
+        CountBy::Workflow => {
+            let named = by_workflow
+                .into_iter()
+                .map(|(workflow, counts)| (workflow.to_string(), counts));
+            return Ok(Some(named.collect()));
+        }
+        CountBy::All => workflows().map(|workflow| (workflow, vec![String::new()])).collect(),
+        CountBy::Label(by) => labels(db, by, &workflows().collect::<Vec<_>>()).await?,
     };
-    let hour = if by_hour {
-        col("hour")
-    } else {
-        lit(0_i64).cast(DataType::Int64).alias("hour")
-    };
-    let frame = frame
-        .lazy()
-        .with_column(hour)
-        .group_by([col("hour"), col("workflow")])
-        .agg([
-            number(EventKind::View, "views"),
-            actors(EventKind::View, "unique_viewers"),
-            number(EventKind::Download, "downloads"),
-            actors(EventKind::Download, "unique_downloaders"),
-            number(EventKind::Like, "likes"),
-            number(EventKind::Comment, "comments"),
-            number(EventKind::Rating, "ratings"),
-            number(EventKind::CollectionAdd, "collection_adds"),
-        ])
-        .sort(["hour", "workflow"], SortMultipleOptions::default())
-        .collect()?;
-    let hours = frame.column("hour")?.i64()?;
-    let workflows = frame.column("workflow")?.u64()?;
-    let numbers = |name: &str| -> PolarsResult<Vec<u32>> { Ok(frame.column(name)?.u32()?.into_no_null_iter().collect()) };
-    let views = numbers("views")?;
-    let unique_viewers = numbers("unique_viewers")?;
-    let downloads = numbers("downloads")?;
-    let unique_downloaders = numbers("unique_downloaders")?;
-    let likes = numbers("likes")?;
-    let comments = numbers("comments")?;
-    let ratings = numbers("ratings")?;
-    let collection_adds = numbers("collection_adds")?;
-    Ok(hours
-        .into_no_null_iter()
-        .zip(workflows.into_no_null_iter())
-        .enumerate()
-        .map(|(row, (hour, workflow))| {
-            let counts = Counts {
-                views: views[row],
-                unique_viewers: unique_viewers[row],
-                downloads: downloads[row],
-                unique_downloaders: unique_downloaders[row],
-                likes: likes[row],
-                comments: comments[row],
-                ratings: ratings[row],
-                collection_adds: collection_adds[row],
-            };
-            (hour, WorkflowId(workflow), counts)
+    Ok(Some(blocking(move || Ok(tally.by_label(&names)?)).await?))
+}
+
+/// Computes where it holds nobody up: polars refuses to on a thread that drives tasks.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("count")?
+}
+
+/// Reads and puts together what happened.
+async fn tally(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut reader = stats::events(db, from, to);
+    loop {
+        let events = reader.next(EVENTS).await?;
+        if events.kind.is_empty() {
+            return Ok(tally);
+        }
+        tally = tokio::task::spawn_blocking(move || -> anyhow::Result<Tally> {
+            tally.add(events)?;
+            Ok(tally)
         })
-        .collect())
+        .await
+        .context("put events together")??;
+    }
+}
+
+/// Which events of a day were dropped.
+struct Gone {
+    views: bool,
+    downloads: bool,
+}
+
+impl Gone {
+    async fn on(db: &mut Conn, day: NaiveDate) -> Result<Self, StoreError> {
+        let midnight = stats::midnight(day);
+        let views = kept_from(&mut *db, EventTable::Views).await?;
+        let downloads = kept_from(db, EventTable::Downloads).await?;
+        Ok(Self {
+            views: views.is_some_and(|kept| midnight < kept),
+            downloads: downloads.is_some_and(|kept| midnight < kept),
+        })
+    }
+
+    fn any(&self) -> bool {
+        self.views || self.downloads
+    }
+
+    /// What was stored of what is gone, and what was counted of all else.
+    fn kept<T: Copy + Ord>(&self, stored: Vec<StatsRow<T>>, counted: Vec<StatsRow<T>>) -> Vec<StatsRow<T>> {
+        let mut rows: BTreeMap<(T, WorkflowId), Counts> = counted
+            .into_iter()
+            .map(|row| ((row.span, row.workflow_id), row.counts))
+            .collect();
+        for counts in rows.values_mut() {
+            if self.views {
+                (counts.views, counts.unique_viewers) = (0, 0);
+            }
+            if self.downloads {
+                (counts.downloads, counts.unique_downloaders) = (0, 0);
+            }
+        }
+        for row in stored {
+            let counts = rows.entry((row.span, row.workflow_id)).or_default();
+            if self.views {
+                (counts.views, counts.unique_viewers) = (row.counts.views, row.counts.unique_viewers);
+            }
+            if self.downloads {
+                (counts.downloads, counts.unique_downloaders) = (row.counts.downloads, row.counts.unique_downloaders);
+            }
+        }
+        rows.into_iter()
+            .filter(|(_, counts)| *counts != Counts::default())
+            .map(|((span, workflow_id), counts)| StatsRow {
+                span,
+                workflow_id,
+                counts,
+            })
+            .collect()
+    }
 }

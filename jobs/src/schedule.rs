@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
     ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog,
-    PruneTraces, RepairCounts, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
+    PruneTraces, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
@@ -37,6 +37,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<RollUp>(|at| &at.roll_up).only_if(|db| roll_up::is_needed(db).boxed()),
         Entry::new::<TendFeeds>(|at| &at.tend_feeds).only_if(|db| tend_feeds::is_needed(db).boxed()),
         Entry::new::<PruneFeeds>(|at| &at.prune_feeds),
+        Entry::new::<RetireEvents>(|at| &at.retire_events),
         Entry::new::<ComputeTrending>(|at| &at.compute_trending),
         Entry::new::<PruneTraces>(|at| &at.prune_traces),
         Entry::enqueued_by(

@@ -22,6 +22,9 @@ use sha2::{Digest, Sha256};
 /// Folder of the store that holds racks by hash. Nothing else is ever listed or deleted.
 const FOLDER: &str = "racks";
 
+/// Folder of archives.
+const ARCHIVE: &str = "archive";
+
 /// Longest wait for a sign of life of the store, for health checks.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -112,6 +115,10 @@ impl From<object_store::Error> for FilesError {
             other => Self::Unavailable(other),
         }
     }
+}
+
+fn archive_path(name: &str) -> Path {
+    Path::from(format!("{ARCHIVE}/{name}"))
 }
 
 /// A stored file, as a list shows it.
@@ -228,6 +235,23 @@ impl Files {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Stores an archive of something under a name in a folder of its own, which no sweep looks into. When it returns, it survives a crash.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn put_archive(&self, name: &str, bytes: Bytes) -> Result<(), FilesError> {
+        self.store.put(&archive_path(name), bytes.into()).await?;
+        Ok(())
+    }
+
+    /// Reads an archive whole.
+    ///
+    /// # Errors
+    /// It is not stored, or the store failed.
+    pub async fn get_archive(&self, name: &str) -> Result<Bytes, FilesError> {
+        Ok(self.store.get(&archive_path(name)).await?.bytes().await?)
     }
 
     /// Opens a file for reading piece by piece.

@@ -79,6 +79,19 @@ async fn partitions(db: &mut Conn, table: &str) -> Result<BTreeSet<String>, Stor
     Ok(names.into_iter().collect())
 }
 
+/// The month of the oldest partition of a table, which holds what is older too.
+pub(crate) async fn oldest_month(db: &mut Conn, table: &str) -> Result<Option<NaiveDate>, StoreError> {
+    Ok(partitions(db, table).await?.iter().find_map(|partition| month(partition)))
+}
+
+/// Drops the partition of a month, with all that is in it. `table` is one of [`TABLES`].
+pub(crate) async fn drop_month(db: &mut Conn, table: &str, month: NaiveDate) -> Result<(), StoreError> {
+    sqlx::raw_sql(AssertSqlSafe(format!("ALTER TABLE {table} DROP PARTITION {}", name(month))))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// First days of the months to make. Months before the last that is there cannot be made any more: ranges only grow upwards.
 fn missing(present: &BTreeSet<String>, now: DateTime<Utc>, months_ahead: u32) -> Vec<NaiveDate> {
     let Some(this_month) = now.date_naive().with_day(1) else {

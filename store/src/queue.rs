@@ -20,7 +20,7 @@ pub mod work;
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
     ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, JobPayload, ParseRack, PruneFeeds, PruneIndexLog,
-    PruneJobs, PruneSearchLog, PruneTraces, RepairCounts, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
+    PruneJobs, PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
 };
 pub use stuck::{forget_dead_parses, stuck_workflows};
 

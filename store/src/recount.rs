@@ -105,13 +105,17 @@ async fn repair_workflow(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError
         UPDATE workflows
         SET likes_count = (SELECT COUNT(*) FROM workflow_likes WHERE workflow_id = ?),
             comments_count = (SELECT COUNT(*) FROM workflow_comments WHERE workflow_id = ?),
-            downloads_count = (SELECT COUNT(*) FROM workflow_downloads WHERE workflow_id = ? AND counted),
+            downloads_count = (SELECT COUNT(*) FROM workflow_downloads WHERE workflow_id = ? AND counted
+                                 AND created_at >= (SELECT COALESCE(MAX(ends_at), TIMESTAMP'1970-01-01 12:00:00') FROM event_archives
+                                                    WHERE table_name = 'workflow_downloads' AND state = 'dropping'))
+                              + (SELECT COALESCE(SUM(downloads), 0) FROM workflow_downloads_base WHERE workflow_id = ?),
             ratings_count = (SELECT COUNT(*) FROM workflow_ratings WHERE workflow_id = ?),
             ratings_sum = (SELECT COALESCE(SUM(rating), 0) FROM workflow_ratings WHERE workflow_id = ?),
             average_rating = (SELECT COALESCE(ROUND(SUM(rating) / COUNT(*), 2), 0) FROM workflow_ratings WHERE workflow_id = ?),
             counts_changed_at = NOW(6), updated_at = updated_at
         WHERE id = ?
         "#,
+        id,
         id,
         id,
         id,
@@ -208,13 +212,18 @@ async fn workflows(db: &mut Conn) -> Result<Vec<WorkflowId>, StoreError> {
           ON liked.workflow_id = workflows.id
         LEFT JOIN (SELECT workflow_id, COUNT(*) AS n FROM workflow_comments GROUP BY workflow_id) AS commented
           ON commented.workflow_id = workflows.id
-        LEFT JOIN (SELECT workflow_id, COUNT(*) AS n FROM workflow_downloads WHERE counted GROUP BY workflow_id) AS downloaded
+        LEFT JOIN (SELECT workflow_id, COUNT(*) AS n FROM workflow_downloads
+                   WHERE counted AND created_at >= (SELECT COALESCE(MAX(ends_at), TIMESTAMP'1970-01-01 12:00:00') FROM event_archives
+                                                    WHERE table_name = 'workflow_downloads' AND state = 'dropping')
+                   GROUP BY workflow_id) AS downloaded
           ON downloaded.workflow_id = workflows.id
+        LEFT JOIN (SELECT workflow_id, SUM(downloads) AS n FROM workflow_downloads_base GROUP BY workflow_id) AS dropped
+          ON dropped.workflow_id = workflows.id
         LEFT JOIN (SELECT workflow_id, COUNT(*) AS n, SUM(rating) AS stars FROM workflow_ratings GROUP BY workflow_id) AS rated
           ON rated.workflow_id = workflows.id
         WHERE NOT (workflows.likes_count <=> COALESCE(liked.n, 0)
                    AND workflows.comments_count <=> COALESCE(commented.n, 0)
-                   AND workflows.downloads_count <=> COALESCE(downloaded.n, 0)
+                   AND workflows.downloads_count <=> COALESCE(downloaded.n, 0) + COALESCE(dropped.n, 0)
                    AND workflows.ratings_count <=> COALESCE(rated.n, 0)
                    AND workflows.ratings_sum <=> COALESCE(rated.stars, 0)
                    AND workflows.average_rating <=> COALESCE(ROUND(rated.stars / rated.n, 2), 0))

@@ -8,6 +8,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
 use sqlx::{MySql, QueryBuilder, Transaction};
 
@@ -171,15 +172,35 @@ pub async fn begin_day(db: &Db, day: NaiveDate) -> Result<Transaction<'static, M
     Ok(transaction)
 }
 
-/// What happened on a day and counts. Rows are read as they come, into 24 bytes each.
-///
-/// # Errors
-/// The database refused.
-pub async fn events(db: &mut Conn, day: NaiveDate) -> Result<Events, StoreError> {
-    let from = midnight(day);
-    let to = from + TimeDelta::days(1);
-    let mut events = Events::default();
-    let mut rows = sqlx::query_file!(
+/// Reads what happened within a span of time and counts, some of it at a time.
+pub struct EventReader<'a> {
+    rows: BoxStream<'a, Result<EventRow, sqlx::Error>>,
+    /// Rows read so far: the number of an actor whom nobody knows.
+    position: usize,
+}
+
+/// A row of `stats_events.sql`.
+struct EventRow {
+    kind: i64,
+    workflow_id: u64,
+    at: DateTime<Utc>,
+    user_id: Option<u64>,
+    ip_address: Option<String>,
+    session_id: Option<String>,
+}
+
+impl std::fmt::Debug for EventReader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventReader")
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Begins to read what happened from `from` on and before `to`. Rows are read as they come: memory is that of what was asked for at once.
+pub fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> EventReader<'_> {
+    let rows = sqlx::query_file_as!(
+        EventRow,
         "src/stats_events.sql",
         from,
         to,
@@ -195,19 +216,99 @@ pub async fn events(db: &mut Conn, day: NaiveDate) -> Result<Events, StoreError>
         to
     )
     .fetch(db);
-    while let Some(row) = rows.try_next().await? {
-        let actor = actor(
-            row.user_id,
-            row.ip_address.as_deref(),
-            row.session_id.as_deref(),
-            events.actor.len(),
-        );
-        events.kind.push(u32::try_from(row.kind).unwrap_or_default());
-        events.workflow.push(row.workflow_id);
-        events.at_s.push(row.at.timestamp());
-        events.actor.push(actor);
+    EventReader { rows, position: 0 }
+}
+
+impl EventReader<'_> {
+    /// The next events, at most so many, in whatever order; none at the end.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn next(&mut self, at_most: usize) -> Result<Events, StoreError> {
+        let mut events = Events::default();
+        while events.kind.len() < at_most
+            && let Some(row) = self.rows.try_next().await?
+        {
+            let (address, session) = (row.ip_address.as_deref(), row.session_id.as_deref());
+            events.kind.push(u32::try_from(row.kind).unwrap_or_default());
+            events.workflow.push(row.workflow_id);
+            events.at_s.push(row.at.timestamp());
+            events.actor.push(actor(row.user_id, address, session, self.position));
+            self.position += 1;
+        }
+        Ok(events)
     }
-    Ok(events)
+}
+
+/// The beginning of a day.
+pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// The stored rows of a day, of workflows that are still there.
+///
+/// # Errors
+/// The database refused.
+pub async fn stored_hours(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<DateTime<Utc>>>, StoreError> {
+    let from = midnight(day);
+    let rows = sqlx::query!(
+        r#"SELECT s.hour AS "span!: DateTime<Utc>", s.workflow_id AS "workflow_id: WorkflowId", s.views, s.unique_viewers, s.downloads,
+             s.unique_downloaders, s.likes, s.comments, s.ratings, s.collection_adds
+           FROM workflow_stats_hourly s JOIN workflows ON workflows.id = s.workflow_id WHERE hour >= ? AND hour < ?"#,
+        from,
+        from + TimeDelta::days(1)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StatsRow {
+            span: row.span,
+            workflow_id: row.workflow_id,
+            counts: Counts {
+                views: row.views,
+                unique_viewers: row.unique_viewers,
+                downloads: row.downloads,
+                unique_downloaders: row.unique_downloaders,
+                likes: row.likes,
+                comments: row.comments,
+                ratings: row.ratings,
+                collection_adds: row.collection_adds,
+            },
+        })
+        .collect())
+}
+
+/// As [`stored_hours`], of the whole day.
+///
+/// # Errors
+/// The database refused.
+pub async fn stored_days(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT s.day AS span, s.workflow_id AS "workflow_id: WorkflowId", s.views, s.unique_viewers, s.downloads,
+             s.unique_downloaders, s.likes, s.comments, s.ratings, s.collection_adds
+           FROM workflow_stats_daily s JOIN workflows ON workflows.id = s.workflow_id WHERE day = ?"#,
+        day
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StatsRow {
+            span: row.span,
+            workflow_id: row.workflow_id,
+            counts: Counts {
+                views: row.views,
+                unique_viewers: row.unique_viewers,
+                downloads: row.downloads,
+                unique_downloaders: row.unique_downloaders,
+                likes: row.likes,
+                comments: row.comments,
+                ratings: row.ratings,
+                collection_adds: row.collection_adds,
+            },
+        })
+        .collect())
 }
 
 /// A user, else address with session, else nobody known.
@@ -287,8 +388,4 @@ where
 /// Every day from the first to the last.
 pub fn days(first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     first.iter_days().take_while(move |day| *day <= last)
-}
-
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
 }

@@ -22,6 +22,10 @@ const MAY_SCAN: &[(&str, &str)] = &[
         "the nightly recount",
     ),
     (
+        "INSERT INTO workflow_downloads_base",
+        "what is dropped is counted once, whole",
+    ),
+    (
         "FROM queue_jobs GROUP BY queue, status",
         "an operator's table of all jobs; old ones are pruned, and the index alone is read",
     ),

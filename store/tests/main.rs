@@ -23,4 +23,5 @@ mod queue;
 mod search_log;
 mod tags;
 mod tokens;
+mod trending_boards;
 mod wake;

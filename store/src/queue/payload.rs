@@ -130,4 +130,6 @@ scheduled! {
     PruneSearchLog = "prune-search-log",
     /// Forget registrations that ended, attempts to log in and answers that need not be remembered.
     PruneTraces = "prune-traces",
+    /// Archive and drop events that are not kept any longer.
+    RetireEvents = "retire-events",
 }
