@@ -165,7 +165,7 @@ fn with_literals(query: &str) -> String {
             "1"
         } else if column.ends_with("_at") || column.ends_with("last_seen") || column == "hour" {
             "'2026-06-01 00:00:00'"
-        } else if column == "day" {
+        } else if column == "day" || column == "month" {
             "'2026-06-01'"
         } else if column.ends_with("hash") {
             "UNHEX(SHA2('x', 256))"
