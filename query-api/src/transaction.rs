@@ -1,7 +1,7 @@
 //! Writes as one transaction that a client cannot stop half-way, and that is done again when it loses a lock: the one place where that
 //! is decided, so that no deadlock reaches a client.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use rand::RngExt;
@@ -11,11 +11,15 @@ use crate::context::ApiContext;
 use crate::detached::detached;
 use crate::error::ApiError;
 
-/// Attempts at a transaction that loses against others. Writers lock in one order, so most need one; others' plain SQL does not.
-const ATTEMPTS: u32 = 8;
+/// For how long a transaction that loses against others is done again. Writers lock in one order, so most need one attempt; others' plain SQL
+/// does not.
+const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Longest wait before the second attempt, in milliseconds; it doubles. Random, so that those who met once don't meet again.
-const FIRST_WAIT_MS: u64 = 4;
+/// Longest wait before the second attempt; it doubles up to [`LONGEST_WAIT`]. Random, so that those who met once don't meet again.
+const FIRST_WAIT: Duration = Duration::from_millis(8);
+
+/// Longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a write was not made: the database's errors apart, since some of them pass.
 #[derive(Debug)]
@@ -50,15 +54,15 @@ where
 {
     let pool = context.db.clone();
     detached(async move {
-        let mut attempt = 1;
+        let begun = Instant::now();
+        let mut longest = FIRST_WAIT;
         loop {
             match once(&pool, &write).await {
                 Ok(done) => return Ok(done),
-                Err(Refused::Store(error)) if error.is_lock_conflict() && attempt < ATTEMPTS => {
-                    let longest = FIRST_WAIT_MS << attempt;
-                    let wait = rand::rng().random_range(0..longest);
-                    tokio::time::sleep(Duration::from_millis(wait)).await;
-                    attempt += 1;
+                Err(Refused::Store(error)) if error.is_lock_conflict() && begun.elapsed() < PATIENCE => {
+                    let wait = rand::rng().random_range(Duration::ZERO..longest);
+                    tokio::time::sleep(wait).await;
+                    longest = (longest * 2).min(LONGEST_WAIT);
                 }
                 Err(Refused::Store(error)) => return Err(error.into()),
                 Err(Refused::Api(error)) => return Err(error),

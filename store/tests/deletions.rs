@@ -181,3 +181,28 @@ async fn long_and_broad_discussions_go_with_their_workflow_and_with_their_author
     assert_nothing_left_of_workflow(&db, 3).await;
     assert_counts_are_true(&db).await;
 }
+
+/// Number of the error that a statement meets.
+async fn refusal(db: &TestDb, statement: &'static str) -> u16 {
+    let error = sqlx::raw_sql(statement).execute(db.pool()).await.unwrap_err();
+    let error = error.as_database_error().unwrap();
+    error.downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number()
+}
+
+#[tokio::test]
+async fn no_comment_answers_itself() {
+    let db = small_community().await;
+    for statement in [
+        "INSERT INTO workflow_comments (id, workflow_id, user_id, parent_id, content) VALUES (50, 3, 1, 50, 'x')",
+        "UPDATE workflow_comments SET parent_id = 1 WHERE id = 1",
+        // 4 answers 2, which answers 1.
+        "UPDATE workflow_comments SET parent_id = 4 WHERE id = 1",
+    ] {
+        assert_eq!(refusal(&db, statement).await, 1452, "{statement}");
+    }
+    assert_counts_are_true(&db).await;
+    db.execute("UPDATE workflow_comments SET parent_id = 3 WHERE id = 2").await;
+    db.execute("DELETE FROM workflow_comments WHERE id = 3").await;
+    assert_eq!(rows(&db, "id", "workflow_comments").await, ["1"]);
+    assert_counts_are_true(&db).await;
+}
