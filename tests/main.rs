@@ -10,6 +10,7 @@ mod events;
 mod feed;
 mod finding;
 mod folders;
+mod fuzzed_api;
 mod kill;
 mod limits;
 mod outages;

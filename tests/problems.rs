@@ -97,9 +97,17 @@ async fn a_request_that_takes_too_long_is_503_with_a_time_to_try_again() {
 #[tokio::test]
 async fn a_position_that_search_does_not_reach_in_time_is_503() {
     let app = TestApp::start().await;
-    app.get("/v1/search?wait_for=1000000")
+    app.db.execute("INSERT INTO index_log (workflow_id) VALUES (1)").await;
+    let end = app.db.integer("SELECT CAST(MAX(id) AS SIGNED) FROM index_log").await;
+    app.get(&format!("/v1/search?wait_for={end}"))
         .await
         .assert_problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+    // Nobody's write.
+    for position in [format!("{}", end + 1), "9223372036854775808".to_owned()] {
+        app.get(&format!("/v1/suggest?q=x&wait_for={position}"))
+            .await
+            .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use store::{Conn, Db, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::Proxies;
-use crate::error::ApiError;
+use crate::error::{ApiError, FieldError};
 use crate::limit::Limits;
 use crate::passwords::Passwords;
 use crate::search_log::SearchLog;
@@ -129,10 +129,17 @@ impl ApiContext {
         .map_err(ApiError::from)
     }
 
-    /// Waits, for a bounded time, until answers of the index reflect a position in the log of changes.
+    /// Waits, for a bounded time, until answers of the index reflect a position in the log of changes. One past the log's end is
+    /// nobody's write, and refused, once it has been waited for as long: until then it might have become one.
     pub(crate) async fn index_reaches(&self, position: u64) -> Result<(), ApiError> {
         if self.index.wait_for(position, self.settings.search.wait_for()).await {
             return Ok(());
+        }
+        // Whether the database answers or not, the index does not reflect it.
+        let end = async { store::index_log::end(&mut *self.db.acquire().await?).await };
+        if end.await.is_ok_and(|end| position > end) {
+            let message = "is past the end of the log of changes";
+            return Err(ApiError::Invalid(vec![FieldError::new("wait_for", message)]));
         }
         Err(ApiError::Unavailable {
             what: "the index as of that position",

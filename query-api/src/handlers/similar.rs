@@ -67,9 +67,10 @@ struct ReasonBody {
     params(("id" = u64, Path, description = "Id of the workflow"), SimilarParams),
     responses(
         (status = 200, body = SimilarList),
+        (status = 400, body = Problem, description = "A parameter is of another type"),
         (status = 404, body = Problem, description = "There is no such workflow, or it is not public"),
         (status = 422, body = Problem),
-        (status = 503, body = Problem, description = "The index is being built"),
+        (status = 503, body = Problem, description = "The index is being built, or does not reflect `wait_for` yet"),
     ),
 )]
 pub(crate) async fn list_similar_workflows(

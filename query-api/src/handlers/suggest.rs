@@ -76,8 +76,9 @@ pub(crate) struct FacetValueList {
     params(SuggestParams),
     responses(
         (status = 200, body = SuggestionList),
+        (status = 400, body = Problem, description = "A parameter is of another type"),
         (status = 422, body = Problem),
-        (status = 503, body = Problem, description = "The index is being built, or too many ask at once"),
+        (status = 503, body = Problem, description = "The index is being built or does not reflect `wait_for` yet, or too many ask at once"),
     ),
 )]
 pub(crate) async fn suggest_searches(
