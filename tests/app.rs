@@ -29,6 +29,8 @@ pub(crate) struct TestApp {
     pub(crate) settings: Arc<Settings>,
     /// The API's own pool.
     pub(crate) api_db: Db,
+    /// The API's index.
+    pub(crate) index: Index,
     jobs: jobs::Context,
     follower: Follower,
     base: String,
@@ -72,7 +74,7 @@ impl TestApp {
         let jobs = jobs::Context::new(db.pool().clone(), files.clone(), Arc::clone(&settings), wake.clone());
         let api_db = store::db::connect(&settings.database).await.expect("open a pool");
         let context =
-            ApiContext::new(api_db.clone(), files.clone(), index, Arc::clone(&settings), wake).expect("prepare the API");
+            ApiContext::new(api_db.clone(), files.clone(), index.clone(), Arc::clone(&settings), wake).expect("prepare the API");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let stop = CancellationToken::new();
@@ -82,6 +84,7 @@ impl TestApp {
             files,
             settings,
             api_db,
+            index,
             jobs,
             follower,
             base,

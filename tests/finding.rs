@@ -228,6 +228,33 @@ fn noise(state: &mut u64, most: u64) -> String {
     bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
+/// A body for a facade whose texts and filters are noise; now and then it ends early.
+fn noisy_body(state: &mut u64, is_meilisearch: bool) -> String {
+    const PIECES: [&str; 24] = [
+        "genre", "bpm", "tag", " = ", " != ", ":", ">=", " AND ", " OR ", "NOT ", "(", ")", "[", "]", "'", "\"", "\\", " TO ",
+        " IN ", " EXISTS", "12", "-", "a", "é",
+    ];
+    let mut text = |most: u64| -> String {
+        let pieces = (0..next(state) % most).map(|_| PIECES[(next(state) % 24) as usize]);
+        pieces.collect()
+    };
+    let (words, filter, other) = (text(6), text(12), text(8));
+    let body = if is_meilisearch {
+        json!({ "q": words, "filter": [filter, [other]], "facets": ["*"], "attributesToHighlight": ["*"], "attributesToCrop": ["*"] })
+    } else {
+        json!({ "requests": [{ "indexName": "workflows", "query": words, "filters": filter, "facetFilters": [[other]], "facets": ["*"] }] })
+    };
+    let mut body = body.to_string();
+    if next(state).is_multiple_of(8) {
+        let mut end = (next(state) as usize) % (body.len() + 1);
+        while !body.is_char_boundary(end) {
+            end -= 1;
+        }
+        body.truncate(end);
+    }
+    body
+}
+
 /// How long random requests are sent: some seconds, or as many as this variable says.
 fn noise_seconds() -> u64 {
     let seconds = std::env::var("COOKBOOK_TEST_NOISE_S").ok();
@@ -296,13 +323,19 @@ async fn random_bytes_as_texts_and_conditions_are_answered_or_refused() {
             };
             query.push_str(&format!("{name}={value}&"));
         }
-        let path = match next(&mut state) % 4 {
+        let kind = next(&mut state) % 6;
+        let path = match kind {
             0 => format!("/v1/suggest?q={}", noise(&mut state, 40)),
             1 => format!("/v1/facets/tag?text={}&{query}", noise(&mut state, 6)),
+            2 => "/indexes/workflows/search".to_owned(),
+            3 => "/1/indexes/*/queries".to_owned(),
             _ => format!("/v1/search?{query}"),
         };
         let asked = Instant::now();
-        let got = app.get(&path).await;
+        let got = match kind {
+            2 | 3 => answer(app.request(Method::POST, &path).body(noisy_body(&mut state, kind == 2))).await,
+            _ => app.get(&path).await,
+        };
         assert!(!got.status.is_server_error(), "{path}: {}", got.body);
         assert!(
             asked.elapsed() < app.settings.search.budget() + Duration::from_secs(3),

@@ -2,11 +2,13 @@
 
 mod app;
 mod architecture;
+mod clients;
 mod collections;
 mod command_line;
 mod comments;
 mod concurrency;
 mod events;
+mod facades;
 mod feed;
 mod finding;
 mod folders;

@@ -51,9 +51,24 @@ fn operations(document: &Value) -> Vec<Operation> {
     operations
 }
 
-/// Whether a path names something that may be private. The name of a facet is none.
+/// The path with the names of what is public by its nature: a facet, and the one index of other search engines' APIs, whose documents are
+/// workflows.
+fn with_names(path: &str) -> String {
+    let names = [
+        ("/v1/facets/{name}", "/v1/facets/genre"),
+        ("{uid}", "workflows"),
+        ("{index}", "workflows"),
+        ("{facet}", "genre"),
+        ("{object_id}", "{id}"),
+    ];
+    names
+        .into_iter()
+        .fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
+}
+
+/// Whether a path names something that may be private.
 fn is_about_something(path: &str) -> bool {
-    path.contains('{') && path != "/v1/facets/{name}"
+    with_names(path).contains('{')
 }
 
 /// Everybody who asks, and what they ask for.
@@ -98,11 +113,13 @@ impl Walk {
             return self.path_to_collection(path, is_public, name).await;
         }
         if !is_about_something(path) {
-            return path.replace("{name}", "genre");
+            return with_names(path);
         }
+        let path = with_names(path);
+        let is_document = ["/indexes/workflows/documents/{id}", "/1/indexes/workflows/{id}"].contains(&path.as_str());
         let is_comment = path.starts_with("/v1/comments/{id}");
         assert!(
-            (is_comment || path.contains("/workflows/{id}")) && path.matches('{').count() == 1,
+            (is_comment || is_document || path.contains("/workflows/{id}")) && path.matches('{').count() == 1,
             "the walk does not know what `{path}` is about: teach `path_to` to make one that is public and one that is private"
         );
         let metadata = json!({ "title": name });

@@ -19,6 +19,9 @@ const MAX_VALUES: usize = 32;
 /// Words of a snippet before its first mark: enough to see what it belongs to.
 const WORDS_BEFORE: usize = 5;
 
+/// Most parts of a text that are looked at for the best snippet: a text that repeats one word would take the square of its length.
+const MAX_PARTS: usize = 128;
+
 /// How marks are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HighlightOptions {
@@ -171,18 +174,19 @@ impl<'a> Highlighter<'a> {
         let marks = self.marks(text, true);
         let tokens = tokens(text);
         let crop = self.options.crop.max(1);
-        let met_from = |first: &Mark| {
-            let within = marks
-                .iter()
-                .filter(|mark| (first.word..first.word + crop).contains(&mark.word));
-            within.map(|mark| mark.slot).collect::<HashSet<_>>().len()
-        };
-        // Of equally good parts the first.
+        let slots = marks.iter().map(|mark| mark.slot).collect::<HashSet<_>>().len();
+        // Of equally good parts the first. Marks are in order, so that what follows one is what its part may have.
         let mut best: Option<(usize, &Mark)> = None;
-        for mark in &marks {
-            let met = met_from(mark);
-            if best.is_none_or(|(most, _)| met > most) {
-                best = Some((met, mark));
+        for (at, mark) in marks.iter().enumerate().take(MAX_PARTS) {
+            let mut met = HashSet::new();
+            for next in marks[at..].iter().take_while(|next| next.word < mark.word + crop) {
+                met.insert(next.slot);
+                if met.len() == slots {
+                    break;
+                }
+            }
+            if best.is_none_or(|(most, _)| met.len() > most) {
+                best = Some((met.len(), mark));
             }
         }
         let (_, first) = best?;

@@ -11,6 +11,7 @@ mod detached;
 mod document;
 mod error;
 mod extract;
+mod facades;
 mod handlers;
 mod idempotency;
 mod limit;

@@ -28,7 +28,20 @@ use Right::{Admin, Own, Owner, Public, SignedIn, Visible};
 
 /// Method, path as in the OpenAPI document, and who may call it; sorted by path.
 pub const RIGHTS: &[(&str, &str, Right)] = &[
+    ("POST", "/1/indexes/{index}/facets/{facet}/query", Public),
+    ("POST", "/1/indexes/{index}/queries", Public),
+    ("POST", "/1/indexes/{index}/query", Public),
+    ("GET", "/1/indexes/{index}/{object_id}", Visible),
+    ("GET", "/health", Public),
+    ("GET", "/indexes", Public),
+    ("GET", "/indexes/{uid}", Public),
+    ("GET", "/indexes/{uid}/documents/{id}", Visible),
+    ("POST", "/indexes/{uid}/facet-search", Public),
+    ("GET", "/indexes/{uid}/search", Public),
+    ("POST", "/indexes/{uid}/search", Public),
+    ("POST", "/indexes/{uid}/similar", Public),
     ("GET", "/livez", Public),
+    ("POST", "/multi-search", Public),
     ("GET", "/readyz", Public),
     ("GET", "/v1/activity", Public),
     ("GET", "/v1/admin/audit", Admin),
@@ -122,6 +135,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("GET", "/v1/workflows/{id}/similar", Visible),
     ("POST", "/v1/workflows/{id}/unpublish", Owner),
     ("POST", "/v1/workflows/{id}/views", Public),
+    ("GET", "/version", Public),
 ];
 
 /// The rule of a route; `None` when nobody has stated one.

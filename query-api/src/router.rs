@@ -7,10 +7,11 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware, routing};
 use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -19,6 +20,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
+use crate::facades::{algolia, meilisearch};
 use crate::handlers::{
     admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, previews, publication,
     ratings, registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views, workflow,
@@ -37,6 +39,9 @@ const FORM_BYTES: u64 = 16 * 1024;
 
 /// Requests that are worked on at once; more are answered 503 without waiting in line, which would only make all of them late.
 const MAX_CONCURRENT: usize = 512;
+
+/// How long a browser may take permission for granted.
+const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3600);
 
 /// What the document says about the whole.
 #[derive(OpenApi)]
@@ -60,6 +65,8 @@ const MAX_CONCURRENT: usize = 512;
         (name = "accounts", description = "Register, log in, one's own account"),
         (name = "admin", description = "For the staff; all of it is written down"),
         (name = "health", description = "For operators"),
+        (name = "meilisearch", description = "The Meilisearch search API, for clients that exist. Read-only, keys are ignored; errors have that API's form"),
+        (name = "algolia", description = "The Algolia queries API, for clients that exist. Read-only, keys are ignored; errors have that API's form"),
     )
 )]
 struct Document;
@@ -185,6 +192,67 @@ fn admin_routes() -> OpenApiRouter<ApiContext> {
         .routes(routes!(admin::unverify_user))
 }
 
+/// The Meilisearch search API.
+fn meilisearch_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(meilisearch::meili_search, meilisearch::meili_search_by_address))
+        .routes(routes!(meilisearch::meili_multi_search))
+        .routes(routes!(meilisearch::meili_facet_search))
+        .routes(routes!(meilisearch::meili_similar))
+        .routes(routes!(meilisearch::meili_document))
+        .routes(routes!(meilisearch::meili_index))
+        .routes(routes!(meilisearch::meili_indexes))
+        .routes(routes!(meilisearch::meili_health))
+        .routes(routes!(meilisearch::meili_version))
+}
+
+/// The Algolia queries API.
+fn algolia_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(algolia::algolia_queries))
+        .routes(routes!(algolia::algolia_query))
+        .routes(routes!(algolia::algolia_facet_query))
+        .routes(routes!(algolia::algolia_object))
+}
+
+/// What Meilisearch has besides, refused as it refuses. Nobody may do it, so it is in neither the document nor the list of rights.
+fn meilisearch_refusals() -> Router<ApiContext> {
+    let administration = [
+        "/indexes/{uid}/{*rest}",
+        "/keys",
+        "/keys/{*rest}",
+        "/tasks",
+        "/tasks/{*rest}",
+        "/dumps",
+        "/snapshots",
+        "/swap-indexes",
+        "/stats",
+    ];
+    let refused = administration.into_iter().fold(Router::new(), |router, path| {
+        router.route(path, routing::any(meilisearch::meili_refused))
+    });
+    let writes = || {
+        routing::post(meilisearch::meili_refused)
+            .put(meilisearch::meili_refused)
+            .patch(meilisearch::meili_refused)
+            .delete(meilisearch::meili_refused)
+    };
+    refused
+        .route("/indexes", writes())
+        .route("/indexes/{uid}", writes())
+        .route("/indexes/{uid}/documents/{id}", writes())
+}
+
+/// What Algolia has besides, in the same way.
+fn algolia_refusals() -> Router<ApiContext> {
+    let writes = routing::post(algolia::algolia_refused)
+        .put(algolia::algolia_refused)
+        .delete(algolia::algolia_refused);
+    Router::new()
+        .route("/1/indexes/{index}/{object_id}", writes)
+        .route("/1/{*rest}", routing::any(algolia::algolia_refused))
+}
+
 /// Routes for operators, which answer however busy the others are.
 fn operator_routes() -> OpenApiRouter<ApiContext> {
     OpenApiRouter::new()
@@ -194,7 +262,11 @@ fn operator_routes() -> OpenApiRouter<ApiContext> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, paths) = routes(0, 0, (0, 0)).merge(operator_routes()).split_for_parts();
+    let (_, paths) = routes(0, 0, (0, 0))
+        .merge(operator_routes())
+        .merge(meilisearch_routes())
+        .merge(algolia_routes())
+        .split_for_parts();
     let mut document = Document::openapi();
     document.merge(paths);
     document::complete(&mut document);
@@ -213,8 +285,29 @@ pub fn router(context: ApiContext) -> Router {
     let bounded = ServiceBuilder::new()
         .layer(axum::error_handling::HandleErrorLayer::new(overloaded))
         .load_shed()
-        .concurrency_limit(MAX_CONCURRENT)
+        // One limit for all routes: without `Global`, each would have its own.
+        .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT))
         .timeout(Duration::from_secs(http.request_timeout_s));
+    let guarded = |routes: Router<ApiContext>| {
+        routes
+            .layer(bounded.clone())
+            .layer(middleware::from_fn_with_state(context.clone(), limit::limit))
+            .route_layer(middleware::from_fn(observe::note_route))
+            .layer(DefaultBodyLimit::max(http.max_body_bytes))
+    };
+    let around = |routes: Router<ApiContext>, cors: Option<CorsLayer>| {
+        routes.layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn(observe::log_request))
+                .layer(middleware::from_fn(observe::secure_headers))
+                .option_layer(cors)
+                .layer(middleware::from_fn(observe::explain_bare_errors))
+                .layer(
+                    CompressionLayer::new()
+                        .compress_when(DefaultPredicate::new().and(NotForContentType::new("application/octet-stream"))),
+                ),
+        )
+    };
     let (api, _) = routes(
         http.max_upload_bytes,
         context.settings.files.max_avatar_bytes,
@@ -229,33 +322,42 @@ pub fn router(context: ApiContext) -> Router {
         .layer(middleware::map_response(docs_headers));
     let api = api
         .route(OPENAPI_PATH, routing::get(move || async move { Json(document) }))
-        .route_layer(middleware::from_fn_with_state(context.clone(), idempotency::once))
-        .layer(bounded)
-        .layer(middleware::from_fn_with_state(context.clone(), limit::limit))
-        .route_layer(middleware::from_fn(observe::note_route))
-        .layer(DefaultBodyLimit::max(http.max_body_bytes));
-    let cors = cors(&http.cors_origins);
-    api.merge(operators.route_layer(middleware::from_fn(observe::note_route)))
+        .route_layer(middleware::from_fn_with_state(context.clone(), idempotency::once));
+    let ours = guarded(api)
+        .merge(operators.route_layer(middleware::from_fn(observe::note_route)))
         .merge(docs)
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::from_fn(observe::log_request))
-                .layer(middleware::from_fn(observe::secure_headers))
-                .option_layer(cors)
-                .layer(middleware::from_fn(observe::explain_bare_errors))
-                .layer(
-                    CompressionLayer::new()
-                        .compress_when(DefaultPredicate::new().and(NotForContentType::new("application/octet-stream"))),
-                )
-                .layer(CatchPanicLayer::custom(panicked)),
-        )
+        .layer(CatchPanicLayer::custom(panicked));
+    // The facades' errors, also of what stands before their handlers, are put into the words of their APIs. What they have is read and
+    // public, so no key is needed to do it once, and pages of any site may ask.
+    let (meilisearch, _) = meilisearch_routes().split_for_parts();
+    let (algolia, _) = algolia_routes().split_for_parts();
+    let facades = guarded(meilisearch.merge(meilisearch_refusals()))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(meilisearch::in_its_words))
+        .merge(
+            guarded(algolia.merge(algolia_refusals()))
+                .layer(CatchPanicLayer::custom(panicked))
+                .layer(middleware::map_response(algolia::in_its_words)),
+        );
+    // Ours last: its layers are around what no route matches.
+    around(facades, Some(from_anywhere()))
+        .merge(around(ours, cors(&http.cors_origins)))
         .with_state(context)
+}
+
+/// What pages of any origin may ask of the facades: everything on them is public.
+fn from_anywhere() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::any())
+        .allow_methods([Method::GET, Method::POST])
+        // Not `*`, which does not stand for `authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(PREFLIGHT_HOLDS)
 }
 
 /// What pages of other origins may do, if any may. Preflights are answered here, before anything is counted.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
-    /// Seconds that a browser need not ask again.
-    const MAX_AGE: Duration = Duration::from_secs(3600);
     if origins.is_empty() {
         return None;
     }
@@ -289,7 +391,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                     .chain(shown)
                     .collect::<Vec<_>>(),
             )
-            .max_age(MAX_AGE),
+            .max_age(PREFLIGHT_HOLDS),
     )
 }
 
