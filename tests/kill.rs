@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::program::{Up, folder, free_address, signal, token};
 
+mod reactions;
+
 /// Racks that are uploaded.
 const UPLOADS: usize = 200;
 
@@ -40,10 +42,10 @@ enum Target {
     Redis,
 }
 
-/// Kill this, so long after so many uploads were acknowledged.
+/// Kill this, so long after so many writes were acknowledged.
 #[derive(Debug)]
 struct Kill {
-    after_uploads: usize,
+    after_writes: usize,
     and: Duration,
     target: Target,
 }
@@ -52,22 +54,16 @@ struct Kill {
 async fn every_acknowledged_upload_survives_and_is_found_exactly_once() {
     let seed = std::env::var("COOKBOOK_TEST_SEED").map_or_else(|_| rand::random(), |text| text.parse().unwrap());
     eprintln!("the kills of this run come again with COOKBOOK_TEST_SEED={seed}");
-    let plan = plan(&mut StdRng::seed_from_u64(seed));
+    let plan = plan(&mut StdRng::seed_from_u64(seed), &KILLS, UPLOADS);
 
     let folder = folder();
     let address = free_address();
-    let settings = vec![
-        ("COOKBOOK_HTTP__LISTEN", address.clone()),
-        ("COOKBOOK_LOG__FILTER", "warn".to_owned()),
-        // So that the jobs of a killed process are taken over soon.
-        ("COOKBOOK_JOBS__HEARTBEAT_S", "1".to_owned()),
-        ("COOKBOOK_JOBS__DEAD_AFTER_S", "3".to_owned()),
-    ];
+    let settings = settings(&address);
     let up = Up::start_with(folder.path(), &settings);
     let author = Arc::new(Author {
         http: reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap(),
         base: format!("http://{address}"),
-        token: token(folder.path()),
+        token: token(folder.path(), "producer-001"),
         acknowledged: AtomicUsize::new(0),
     });
 
@@ -118,15 +114,26 @@ async fn every_acknowledged_upload_survives_and_is_found_exactly_once() {
     );
 }
 
-/// When to kill what, spread over the uploads.
-fn plan(dice: &mut StdRng) -> Vec<Kill> {
-    let mut targets: Vec<Target> = KILLS.iter().flat_map(|(target, times)| vec![*target; *times]).collect();
+/// Of a program that listens there.
+fn settings(address: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("COOKBOOK_HTTP__LISTEN", address.to_owned()),
+        ("COOKBOOK_LOG__FILTER", "warn".to_owned()),
+        // So that the jobs of a killed process are taken over soon.
+        ("COOKBOOK_JOBS__HEARTBEAT_S", "1".to_owned()),
+        ("COOKBOOK_JOBS__DEAD_AFTER_S", "3".to_owned()),
+    ]
+}
+
+/// When to kill what, spread over so many writes.
+fn plan(dice: &mut StdRng, kills: &[(Target, usize)], writes: usize) -> Vec<Kill> {
+    let mut targets: Vec<Target> = kills.iter().flat_map(|(target, times)| vec![*target; *times]).collect();
     targets.shuffle(dice);
-    let share = UPLOADS / targets.len();
+    let share = writes / targets.len();
     let kills = targets.into_iter().enumerate();
     kills
         .map(|(index, target)| Kill {
-            after_uploads: index * share + dice.random_range(0..share),
+            after_writes: index * share + dice.random_range(0..share),
             and: Duration::from_millis(dice.random_range(0..300)),
             target,
         })
@@ -136,12 +143,12 @@ fn plan(dice: &mut StdRng) -> Vec<Kill> {
 /// Carries a plan out, and gives the program that runs in the end.
 fn carry_out(plan: Vec<Kill>, mut up: Up, acknowledged: &AtomicUsize, folder: &Path, settings: &[(&str, String)]) -> Up {
     for kill in plan {
-        while acknowledged.load(Ordering::SeqCst) < kill.after_uploads {
+        while acknowledged.load(Ordering::SeqCst) < kill.after_writes {
             std::thread::sleep(Duration::from_millis(2));
         }
         std::thread::sleep(kill.and);
         eprintln!(
-            "killing {:?} after {} uploads",
+            "killing {:?} after {} writes",
             kill.target,
             acknowledged.load(Ordering::SeqCst)
         );

@@ -179,7 +179,7 @@ async fn files_are_kept_in_an_object_store_and_nothing_is_acknowledged_while_it_
     let root = folder.path().join("s3");
     let mut store = ObjectStore::start(&root).await;
     let up = Up::start_with(folder.path(), &store.settings());
-    let client = Client::new(&up.base, token(folder.path()));
+    let client = Client::new(&up.base, token(folder.path(), "producer-001"));
 
     let id = client.publish("quillon").await;
     let file = format!("/v1/workflows/{id}/file");
@@ -220,7 +220,7 @@ impl Drop for Serve {
 async fn search_answers_after_a_start_without_database_and_redis() {
     let folder = folder();
     let mut up = Up::start(folder.path());
-    let token = token(folder.path());
+    let token = token(folder.path(), "producer-001");
     let id = Client::new(&up.base, token.clone()).publish("quillon").await;
     assert!(up.stop().success());
 

@@ -194,10 +194,10 @@ fn log_of(folder: &Path) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// A token of the user `producer-001` of the program that runs in the folder.
-pub(crate) fn token(folder: &Path) -> String {
+/// A token of a user, made if need be, of the program that runs in the folder.
+pub(crate) fn token(folder: &Path, user: &str) -> String {
     let output = cookbook(folder)
-        .args(["token", "create", "--user", "producer-001", "--create-user"])
+        .args(["token", "create", "--user", user, "--create-user"])
         .output()
         .expect("run `cookbook token`");
     assert!(output.status.success(), "{}", error_of(&output));

@@ -2,9 +2,9 @@
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! A key is its user's. The first request of a key does the work, also when its client hangs up; others of the same key wait for its answer.
-//! Only answers that say that something was done are kept: after an error nothing was, and trying again may succeed. A process that dies
-//! between a commit and the keeping of its answer leaves a key that can be taken over when its claim ends, so the work may then be done
-//! twice: no key makes two systems one transaction.
+//! Only answers that say that something was done are kept: after an error nothing was, and trying again may succeed. The transaction that does
+//! the work says so of the key (see `crate::transaction`), so a process that dies before it has kept the answer leaves a key of
+//! which the answer is lost, and not one that does it twice.
 
 use std::time::Duration;
 
@@ -44,6 +44,24 @@ const WAIT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mill
 
 /// Routes whose answers hold a secret, which is stored nowhere.
 pub(crate) const SECRET_ROUTES: &[&str] = &["/v1/sessions", "/v1/me/tokens", "/v1/me/tokens/{id}/rotate"];
+
+tokio::task_local! {
+    /// The claim of the request that is being answered.
+    static CLAIM: idempotent::Claim;
+}
+
+/// The claim that the request being answered holds on its key, if it has one; for the transaction that does its work.
+pub(crate) fn claim() -> Option<idempotent::Claim> {
+    CLAIM.try_with(Clone::clone).ok()
+}
+
+/// What a request is told while another of its key is at work.
+pub(crate) fn is_running() -> ApiError {
+    ApiError::Conflict {
+        code: "request_running",
+        detail: "another request with this `Idempotency-Key` is still worked on".to_owned(),
+    }
+}
 
 /// Does a POST with a key once.
 pub(crate) async fn once(State(context): State<ApiContext>, request: Request, next: Next) -> Response {
@@ -125,10 +143,11 @@ async fn once_by_key(context: ApiContext, key: &str, request: Request, next: Nex
                 });
             }
             Ok(Turn::Running) if started.elapsed() < WAIT.0 => {}
-            Ok(Turn::Running) => {
+            Ok(Turn::Running) => return Err(is_running()),
+            Ok(Turn::AnswerLost) => {
                 return Err(ApiError::Conflict {
-                    code: "request_running",
-                    detail: "another request with this `Idempotency-Key` is still worked on".to_owned(),
+                    code: "answer_lost",
+                    detail: "what was asked for with this `Idempotency-Key` is done, and its answer is lost".to_owned(),
                 });
             }
             Err(error) if error.is_lock_conflict() && started.elapsed() < WAIT.0 => {}
@@ -161,7 +180,7 @@ fn content_type(headers: &HeaderMap) -> &str {
 
 /// Does the work, and keeps its answer or gives the key back.
 async fn work(db: &Db, claim: idempotent::Claim, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+    let response = CLAIM.scope(claim.clone(), next.run(request)).await;
     if !response.status().is_success() {
         give_back(db, &claim).await;
         return response;

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use rand::RngExt;
+use store::idempotent::{self, Claim};
 use store::{Conn, StoreError, db};
 
 use crate::context::ApiContext;
 use crate::detached::detached;
 use crate::error::ApiError;
+use crate::idempotency;
 
 /// For how long a transaction that loses against others is done again. Writers lock in one order, so most need one attempt; others' plain SQL
 /// does not.
@@ -43,7 +45,8 @@ impl From<ApiError> for Refused {
 }
 
 /// Runs a write in a transaction and commits it. Once begun, it is done whether or not the client waits; each statement in it sees what
-/// is committed by then. Locks come first in it: the workflow, or both users of a follow.
+/// is committed by then. Locks come first in it: the workflow, or both users of a follow. With it commits that the request's idempotency
+/// key is used up, if it has one.
 ///
 /// # Errors
 /// Those of the write; nothing is changed then.
@@ -53,11 +56,12 @@ where
     W: for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, Refused>> + Send + Sync + 'static,
 {
     let pool = context.db.clone();
+    let claim = idempotency::claim();
     detached(async move {
         let begun = Instant::now();
         let mut longest = FIRST_WAIT;
         loop {
-            match once(&pool, &write).await {
+            match once(&pool, claim.as_ref(), &write).await {
                 Ok(done) => return Ok(done),
                 Err(Refused::Store(error)) if error.is_lock_conflict() && begun.elapsed() < PATIENCE => {
                     let wait = rand::rng().random_range(Duration::ZERO..longest);
@@ -72,12 +76,17 @@ where
     .await
 }
 
-async fn once<T, W>(pool: &store::Db, write: &W) -> Result<T, Refused>
+async fn once<T, W>(pool: &store::Db, claim: Option<&Claim>, write: &W) -> Result<T, Refused>
 where
     W: for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, Refused>>,
 {
     let mut tx = db::begin_read_committed(pool).await?;
     let done = write(&mut tx).await?;
+    if let Some(claim) = claim
+        && !idempotent::mark_done(&mut tx, claim).await?
+    {
+        return Err(idempotency::is_running().into());
+    }
     tx.commit().await.map_err(StoreError::from)?;
     Ok(done)
 }

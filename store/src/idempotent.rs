@@ -32,6 +32,8 @@ pub enum Turn {
     Yours(Claim),
     /// It was done; this was the answer.
     Done(KeptAnswer),
+    /// It was done, and whoever did it died before the answer was kept.
+    AnswerLost,
     /// Another is at it.
     Running,
     /// The key was used for another request.
@@ -72,7 +74,7 @@ pub async fn take_turn(db: &mut Conn, key: [u8; 32], request: [u8; 32], keep_h: 
     }
     let Some(found) = sqlx::query!(
         r#"
-        SELECT request_hash, status, headers, body, claimed_until < UTC_TIMESTAMP(6) AS "has_ended!: bool"
+        SELECT request_hash, status, headers, body, is_done AS "is_done: bool", claimed_until < UTC_TIMESTAMP(6) AS "has_ended!: bool"
         FROM idempotent_requests WHERE key_hash = ?
         "#,
         &key[..]
@@ -96,9 +98,12 @@ pub async fn take_turn(db: &mut Conn, key: [u8; 32], request: [u8; 32], keep_h: 
     if !found.has_ended {
         return Ok(Turn::Running);
     }
+    if found.is_done {
+        return Ok(Turn::AnswerLost);
+    }
     let taken = sqlx::query!(
         "UPDATE idempotent_requests SET claim = ?, claimed_until = UTC_TIMESTAMP(6) + INTERVAL ? SECOND
-         WHERE key_hash = ? AND status IS NULL AND claimed_until < UTC_TIMESTAMP(6)",
+         WHERE key_hash = ? AND status IS NULL AND NOT is_done AND claimed_until < UTC_TIMESTAMP(6)",
         claim.claim,
         claim_s,
         &key[..]
@@ -110,6 +115,23 @@ pub async fn take_turn(db: &mut Conn, key: [u8; 32], request: [u8; 32], keep_h: 
     } else {
         Turn::Running
     })
+}
+
+/// Says that the work is done, in the transaction that does it: whether or not its answer can be kept, it is not done again. False when the
+/// claim has ended meanwhile and another holds the key: nothing may be committed then.
+///
+/// # Errors
+/// The database refused.
+pub async fn mark_done(db: &mut Conn, claim: &Claim) -> Result<bool, StoreError> {
+    let marked = sqlx::query!(
+        "UPDATE idempotent_requests SET is_done = TRUE WHERE key_hash = ? AND claim = ?",
+        &claim.key[..],
+        claim.claim
+    )
+    .execute(db)
+    .await?;
+    // Rows that were found, changed or not: a request may do its work in several transactions.
+    Ok(marked.rows_affected() > 0)
 }
 
 /// Keeps the answer for whoever asks the same again.
