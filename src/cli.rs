@@ -64,6 +64,8 @@ enum Command {
     Feed(crate::feed::FeedArgs),
     /// Make the hourly and daily numbers of a range again
     Rollup(crate::rollup::RollupArgs),
+    /// Measure recommendations on what is in the database
+    Evaluate(crate::evaluate::EvaluateArgs),
     /// List jobs, and run dead ones again
     Jobs(crate::jobs::JobsArgs),
     /// Make, list and revoke API tokens
@@ -121,6 +123,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Rebuild(args) => crate::rebuild::run(args, servers::locate(settings)?).await,
         Command::Feed(args) => crate::feed::run(args, servers::locate(settings)?).await,
         Command::Rollup(args) => crate::rollup::run(args, servers::locate(settings)?).await,
+        Command::Evaluate(args) => crate::evaluate::run(args, servers::locate(settings)?).await,
         Command::Jobs(args) => crate::jobs::run(args, servers::locate(settings)?).await,
         Command::Token(args) => crate::token::run(args, servers::locate(settings)?).await,
         Command::Config(args) => crate::config::run(args, settings).await,

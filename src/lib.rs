@@ -11,6 +11,7 @@ pub mod servers;
 pub mod shutdown;
 
 pub mod config;
+pub mod evaluate;
 pub mod feed;
 pub mod ingest;
 pub mod jobs;

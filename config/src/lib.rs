@@ -14,7 +14,7 @@ pub use log::{Hush, LogFormat, hush, init_logging};
 pub use settings::{
     AddressPolicy, AuthSettings, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings,
     FilesSettings, HttpSettings, IndexSettings, JobsSettings, LimitsSettings, LogSettings, MailSettings, ParserSettings,
-    RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Secret, Settings, SettingsError, SimilarSettings,
-    TrendingSettings,
+    RecommendationSettings, RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Secret, Settings, SettingsError,
+    SimilarSettings, TrendingSettings,
 };
 pub use synonyms::synonyms;

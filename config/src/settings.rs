@@ -311,6 +311,8 @@ sections! {
         key: f64,
         /// Weight of the tempo.
         tempo: f64,
+        /// Weight of who took both.
+        behaviour: f64,
     }
     /// `[search]`
     SearchSettings {
@@ -322,6 +324,37 @@ sections! {
         queue_per_core: usize,
         /// Longest wait for a position in the log of changes, in milliseconds.
         wait_for_ms: u64,
+    }
+    /// `[recommendations]`
+    RecommendationSettings {
+        /// Weight of a download.
+        download: f64,
+        /// Weight of a like.
+        like: f64,
+        /// Weight of a rating of four stars or more.
+        rating: f64,
+        /// Weight of an addition to a collection.
+        collection_add: f64,
+        /// What a person's further acts to the same workflow count.
+        further_acts: f64,
+        /// Half-life of acts, in days.
+        half_life_days: f64,
+        /// Most workflows of one person from which likeness is computed.
+        most_interactions: usize,
+        /// People in common at which a likeness counts half.
+        shrinkage: f64,
+        /// Neighbours of a workflow.
+        neighbours: usize,
+        /// Most workflows of one person from which a list is made.
+        recent: usize,
+        /// Weight of likeness in content.
+        alike: f64,
+        /// Workflows of which others alike in content are looked for.
+        alike_sources: usize,
+        /// Most of one author in a list.
+        per_author: usize,
+        /// Every so many places are for trying; 0: none.
+        explore_every: usize,
     }
     /// `[trending]`
     TrendingSettings {
@@ -450,6 +483,10 @@ sections! {
         prune_feeds: String,
         /// Compute what trends.
         compute_trending: String,
+        /// Compute which workflows go together.
+        compute_recommendations: String,
+        /// Compute that for the first time.
+        first_recommendations: String,
         /// Delete old searches.
         prune_search_log: String,
         /// Forget what need not be remembered.
@@ -495,10 +532,20 @@ sections! {
         events: EventsSettings,
         /// What trends.
         trending: TrendingSettings,
+        /// What is recommended.
+        recommendations: RecommendationSettings,
         /// Notes of searches.
         search_log: SearchLogSettings,
         /// The timetable.
         schedule: ScheduleSettings,
+    }
+}
+
+impl SimilarSettings {
+    /// The most that content can add to a likeness.
+    pub fn most(&self) -> f64 {
+        let lists = self.devices + self.plugins + self.tags + self.macros + self.title + self.text;
+        (lists + self.genre + self.key + self.tempo).max(f64::MIN_POSITIVE)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Racks like a given one, by what is in them: no database, and no need of a single download.
+//! Racks like a given one, by what is in them: no database, and no need of a single download. Who knows which racks the same people took says so,
+//! and that counts too.
 //!
 //! BM25 over the names of the source gathers candidates; each is then compared name by name, and says why it is alike.
 
@@ -24,6 +25,9 @@ use crate::{Index, SearchError};
 
 /// Candidates that are compared in full. The tail of BM25 shares a common word or two, and could not come out ahead.
 const CANDIDATES: usize = 200;
+
+/// Racks that the same people took that are compared, the likest.
+const COMPANY: usize = 50;
 
 /// Most different words of one field that candidates are looked for by, the rarest first.
 const MAX_WORDS: usize = 32;
@@ -84,6 +88,8 @@ pub enum LikenessKind {
     Key,
     /// Near tempo.
     Tempo,
+    /// The same people took both.
+    Behaviour,
 }
 
 impl LikenessKind {
@@ -99,12 +105,14 @@ impl LikenessKind {
             LikenessKind::Genre => "genre",
             LikenessKind::Key => "key",
             LikenessKind::Tempo => "tempo",
+            LikenessKind::Behaviour => "behaviour",
         }
     }
 }
 
 impl Index {
-    /// Racks like the one with this id, the most alike first: never the same content, nor one author twice in a row, even where that
+    /// Racks like the one with this id, the most alike first, by content and by `behaviour`: ids of racks that the same people took, each with a
+    /// likeness of 0 to 1, the likest first. Never the same content, nor one author twice in a row, even where that
     /// makes the list shorter. None: the index shows no such rack now. It computes for a while: call it where blocking is fine.
     ///
     /// # Errors
@@ -116,6 +124,7 @@ impl Index {
         now: DateTime<Utc>,
         deadline: Option<Instant>,
         weights: &SimilarSettings,
+        behaviour: &[(u64, f32)],
     ) -> Result<Option<SimilarRacks>, SearchError> {
         let snapshot = self.snapshot().ok_or(SearchError::NotReady)?;
         let request = SearchRequest {
@@ -123,7 +132,7 @@ impl Index {
             deadline,
             ..SearchRequest::default()
         };
-        snapshot.similar(id, limit, &request, weights, &self.shared.counters.view())
+        snapshot.similar(id, limit, &request, weights, behaviour, &self.shared.counters.view())
     }
 }
 
@@ -134,6 +143,7 @@ impl Snapshot {
         limit: usize,
         request: &SearchRequest,
         weights: &SimilarSettings,
+        behaviour: &[(u64, f32)],
         counters: &CountersView,
     ) -> Result<Option<SimilarRacks>, SearchError> {
         let Some(source) = self.visible(id, request, counters)? else {
@@ -144,14 +154,34 @@ impl Snapshot {
             let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
             (Occur::Should, query)
         });
-        let candidates = self.best(&BooleanQuery::new(clauses.collect()), CANDIDATES, request, counters)?;
+        let mut candidates = self.best(&BooleanQuery::new(clauses.collect()), CANDIDATES, request, counters)?;
+        let behaviour: HashMap<u64, f64> = if weights.behaviour > 0.0 {
+            behaviour
+                .iter()
+                .take(COMPANY)
+                .map(|(id, likeness)| (*id, f64::from(*likeness)))
+                .collect()
+        } else {
+            HashMap::new()
+        };
+        candidates.extend(self.missing(&behaviour, &candidates, request, counters)?);
         let mut comparison = Comparison::new(self, &source.card, weights, request.now.timestamp());
         let mut alike = Vec::new();
         for mut hit in candidates {
             if hit.card.id == id {
                 continue;
             }
-            let reasons = comparison.reasons(&hit.card)?;
+            let mut reasons = comparison.reasons(&hit.card)?;
+            if let Some(likeness) = behaviour.get(&hit.card.id).filter(|likeness| **likeness > 0.0) {
+                let score = weights.behaviour * likeness;
+                let place = reasons.partition_point(|reason| reason.score >= score);
+                let reason = Likeness {
+                    kind: LikenessKind::Behaviour,
+                    values: Vec::new(),
+                    score,
+                };
+                reasons.insert(place, reason);
+            }
             let score: f64 = reasons.iter().map(|reason| reason.score).sum();
             if score > 0.0 {
                 hit.score = Some(score as f32);
@@ -164,6 +194,31 @@ impl Snapshot {
             racks: arrange(alike, source.card.content_hash, limit),
             position: self.position.cursor(),
         }))
+    }
+
+    /// Those of the racks that the same people took that are visible and no candidates yet.
+    fn missing(
+        &self,
+        behaviour: &HashMap<u64, f64>,
+        candidates: &[Hit],
+        request: &SearchRequest,
+        counters: &CountersView,
+    ) -> Result<Vec<Hit>, SearchError> {
+        let found: HashSet<u64> = candidates.iter().map(|hit| hit.card.id).collect();
+        let clauses: Vec<(Occur, Box<dyn Query>)> = behaviour
+            .keys()
+            .filter(|id| !found.contains(*id))
+            .map(|id| {
+                let term = Term::from_field_u64(self.generation.fields.id, *id);
+                let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::Basic));
+                (Occur::Should, query)
+            })
+            .collect();
+        if clauses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limit = clauses.len();
+        self.best(&BooleanQuery::new(clauses), limit, request, counters)
     }
 
     /// Words of the source's names, by which candidates are found.
@@ -346,7 +401,7 @@ fn names_of(card: &Card, kind: LikenessKind) -> Vec<String> {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect(),
-        LikenessKind::Genre | LikenessKind::Key | LikenessKind::Tempo => Vec::new(),
+        LikenessKind::Genre | LikenessKind::Key | LikenessKind::Tempo | LikenessKind::Behaviour => Vec::new(),
     }
 }
 

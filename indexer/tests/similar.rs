@@ -7,7 +7,7 @@ use crate::support::Fixture;
 
 fn similar(fixture: &Fixture, id: u64) -> Option<Vec<Similar>> {
     let settings = config::Settings::defaults().expect("the defaults are valid");
-    let found = fixture.index.similar(id, 10, Utc::now(), None, &settings.similar);
+    let found = fixture.index.similar(id, 10, Utc::now(), None, &settings.similar, &[]);
     found.expect("the index answers").map(|found| found.racks)
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use store::queue::{
-    ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds, PruneIndexLog, PruneJobs,
-    PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SendMail, SweepFiles, SweepPending, TendFeeds,
+    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds,
+    PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SendMail, SweepFiles,
+    SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, compute_trending, delete_account, extend_partitions, forget_addresses, parse_rack, prune_feeds,
-    prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, retire_events, roll_up, send_mail, sweep_files,
-    sweep_pending, tend_feeds,
+    Context, Job, compute_recommendations, compute_trending, delete_account, extend_partitions, forget_addresses, parse_rack,
+    prune_feeds, prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, retire_events, roll_up, send_mail,
+    sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -37,6 +38,7 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<PruneFeeds, _, _>(prune_feeds::run).at_most(AN_HOUR),
         Job::new::<RetireEvents, _, _>(retire_events::run).at_most(AN_HOUR),
         Job::new::<ComputeTrending, _, _>(compute_trending::run).at_most(AN_HOUR),
+        Job::new::<ComputeRecommendations, _, _>(compute_recommendations::run).at_most(AN_HOUR),
         Job::new::<SendMail, _, _>(send_mail::run).at_once(MAILS_AT_ONCE),
         Job::new::<DeleteAccount, _, _>(delete_account::run).at_most(AN_HOUR),
         Job::new::<PruneTraces, _, _>(prune_traces::run),

@@ -15,13 +15,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog,
-    PruneTraces, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
+    ComputeRecommendations, ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs,
+    PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
 };
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
-use crate::{Context, repair_counts, roll_up, sweep_pending, tend_feeds};
+use crate::{Context, compute_recommendations, repair_counts, roll_up, sweep_pending, tend_feeds};
 
 /// Everything that happens at a time.
 pub fn all() -> Vec<Entry> {
@@ -39,6 +39,19 @@ pub fn all() -> Vec<Entry> {
         Entry::new::<PruneFeeds>(|at| &at.prune_feeds),
         Entry::new::<RetireEvents>(|at| &at.retire_events),
         Entry::new::<ComputeTrending>(|at| &at.compute_trending),
+        Entry::new::<ComputeRecommendations>(|at| &at.compute_recommendations),
+        Entry::enqueued_by(
+            "first-recommendations",
+            |at| &at.first_recommendations,
+            |db| {
+                async {
+                    enqueue(db, &ComputeRecommendations::default(), None).await?;
+                    Ok(vec![ComputeRecommendations::QUEUE.to_owned()])
+                }
+                .boxed()
+            },
+        )
+        .only_if(|db| compute_recommendations::is_first_wanted(db).boxed()),
         Entry::new::<PruneTraces>(|at| &at.prune_traces),
         Entry::enqueued_by(
             "compare-index",

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::client::Proxies;
 use crate::error::{ApiError, FieldError};
 use crate::limit::Limits;
+use crate::optional_neighbours::OptionalNeighbours;
 use crate::passwords::Passwords;
 use crate::search_log::SearchLog;
 use crate::streams::Streams;
@@ -49,6 +50,8 @@ pub struct ApiContext {
     pub(crate) streams: Streams,
     /// What trends.
     pub boards: Boards,
+    /// What goes together, for answers that need no database.
+    pub(crate) neighbours: OptionalNeighbours,
     /// Notes of what is searched.
     pub(crate) search_log: SearchLog,
     /// Signs links, and keys hashes of addresses.
@@ -86,6 +89,7 @@ impl ApiContext {
             index,
             wake,
             boards,
+            neighbours: OptionalNeighbours::default(),
             searches: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(cores * settings.search.queue_per_core.max(1))),
             uploads: Arc::new(Semaphore::new(usize::try_from(grains).unwrap_or(Semaphore::MAX_PERMITS))),

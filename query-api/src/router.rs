@@ -23,8 +23,8 @@ use crate::error::{ApiError, LoggedCause};
 use crate::facades::{algolia, meilisearch};
 use crate::handlers::{
     admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, previews, publication,
-    ratings, registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views, workflow,
-    workflow_file, workflow_rack, workflows,
+    ratings, recommendations, registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views,
+    workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::{document, idempotency, limit, observe};
 
@@ -56,7 +56,7 @@ const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3600);
     tags(
         (name = "search", description = "Find racks"),
         (name = "feed", description = "What people did"),
-        (name = "trending", description = "What gets more attention than usual"),
+        (name = "trending", description = "What gets more attention than usual, and what is recommended to whom"),
         (name = "workflows", description = "Upload, read, change and publish racks"),
         (name = "reactions", description = "Likes, ratings and comments"),
         (name = "collections", description = "Lists of racks that people keep"),
@@ -130,6 +130,12 @@ fn routes(max_upload_bytes: u64, max_avatar_bytes: usize, max_preview_bytes: (us
         .routes(routes!(follows::list_following))
         .routes(routes!(trending::list_trending))
         .routes(routes!(trending::list_trending_creators))
+        .routes(routes!(recommendations::list_recommendations))
+        .routes(routes!(
+            recommendations::dismiss_workflow,
+            recommendations::undismiss_workflow
+        ))
+        .routes(routes!(recommendations::list_dismissed))
         .merge(preview_routes(max_preview_bytes))
         .merge(account_routes(max_avatar_bytes))
         .merge(admin_routes())

@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::upload::{Receiving, accept};
 use store::community::{self as rows, State};
+use store::queue::{self, ComputeRecommendations, JobPayload};
 use store::workflow::{Details, Difficulty, Tempo};
 use store::{Conn, StoreError, UserId, WorkflowId};
 
@@ -63,6 +64,9 @@ pub async fn load(shared: &Shared) -> Result<Loaded> {
     wait_for_parses(shared).await?;
     let deeds = add_deeds(shared, &community, now, &users, &workflows).await?;
     let mut db = shared.db.acquire().await?;
+    // Now that all of it is there: the next night would be late for somebody who looks around.
+    queue::enqueue(&mut db, &ComputeRecommendations::default(), None).await?;
+    shared.wake.notify(ComputeRecommendations::QUEUE);
     Ok(Loaded::Now {
         users: users.len(),
         workflows: workflows.len(),

@@ -44,6 +44,7 @@ pub mod queue;
 pub mod rack_summary;
 pub mod rate_limit;
 pub mod rating;
+pub mod recommendation;
 pub mod recount;
 pub mod registration;
 pub mod schedule;

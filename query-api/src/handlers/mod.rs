@@ -15,6 +15,7 @@ pub(crate) mod password_resets;
 pub(crate) mod previews;
 pub(crate) mod publication;
 pub(crate) mod ratings;
+pub(crate) mod recommendations;
 pub(crate) mod registrations;
 pub(crate) mod search;
 pub(crate) mod search_events;

@@ -1,4 +1,5 @@
-//! Racks like a given one: from the index alone, so that it answers while the database and Redis are down.
+//! Racks like a given one: by what is in them, from the index, and by who took both, from the database. It answers while the database is down,
+//! by content alone.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -50,7 +51,7 @@ struct SimilarBody {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = SimilarReason)]
 struct ReasonBody {
-    /// `devices`, `plugins`, `tags`, `macros`, `title`, `text`, `genre`, `key` or `tempo`.
+    /// `devices`, `plugins`, `tags`, `macros`, `title`, `text`, `genre`, `key`, `tempo`, or `behaviour`: the same people took both.
     kind: &'static str,
     /// What both share, the rarest first; for key and tempo, those of this rack.
     values: Vec<String>,
@@ -61,7 +62,7 @@ struct ReasonBody {
 /// List similar workflows
 ///
 /// Visible workflows that are like this one in devices, plug-ins, tags, macro names, title, description, genre, key and tempo; rare names weigh more.
-/// Leaves out what has the same content. It answers from the index alone, to everybody, for workflows that everybody may see.
+/// What the same people took counts too, as of last night. Leaves out what has the same content. It answers everybody, for workflows that everybody may see.
 #[utoipa::path(
     get, path = "/v1/workflows/{id}/similar", tag = "workflows",
     params(("id" = u64, Path, description = "Id of the workflow"), SimilarParams),
@@ -89,9 +90,25 @@ pub(crate) async fn list_similar_workflows(
     if let Some(position) = params.wait_for {
         context.index_reaches(position).await?;
     }
+    let behaviour: Vec<(u64, f32)> = context
+        .neighbours
+        .of(&context.db, id)
+        .await
+        .into_iter()
+        .map(|(workflow, likeness)| (workflow.0, likeness))
+        .collect();
     let settings = context.settings.clone();
     let found = context
-        .ask_index(move |index, deadline| index.similar(id.0, limit as usize, Utc::now(), Some(deadline), &settings.similar))
+        .ask_index(move |index, deadline| {
+            index.similar(
+                id.0,
+                limit as usize,
+                Utc::now(),
+                Some(deadline),
+                &settings.similar,
+                &behaviour,
+            )
+        })
         .await?
         .ok_or(ApiError::NotFound("workflow"))?;
     Ok(Json(SimilarList {

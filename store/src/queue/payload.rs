@@ -126,6 +126,8 @@ scheduled! {
     PruneFeeds = "prune-feeds",
     /// Compute what trends.
     ComputeTrending = "compute-trending",
+    /// Compute which workflows go together.
+    ComputeRecommendations = "compute-recommendations",
     /// Delete what was searched long ago.
     PruneSearchLog = "prune-search-log",
     /// Forget registrations that ended, attempts to log in and answers that need not be remembered.
