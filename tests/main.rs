@@ -22,6 +22,7 @@ mod previews;
 mod problems;
 mod program;
 mod reactions;
+mod recommendations;
 mod rights;
 mod rollup_command;
 mod search_log;

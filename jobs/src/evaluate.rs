@@ -135,22 +135,21 @@ pub async fn evaluate_recommendations(db: &Db, settings: &RecommendationSettings
         .context("measure")?
 }
 
-/// What everybody did before their last moments, and the people who are measured.
-fn divide(
-    settings: &RecommendationSettings,
-    everybody: Vec<(UserId, Vec<Act<WorkflowId>>)>,
-    split: Split,
-) -> (Vec<Vec<Interest<WorkflowId>>>, Vec<Person>) {
-    let newest_s = everybody
-        .iter()
-        .flat_map(|(_, acts)| acts)
-        .map(|act| act.at_s)
-        .max()
-        .unwrap_or_default();
-    let mut divided: Vec<(UserId, Vec<Act<WorkflowId>>, HashSet<WorkflowId>, i64)> = Vec::new();
-    for (user, mut acts) in everybody {
-        let wanted = interests(settings, acts.iter().copied(), newest_s);
-        let mut first: HashMap<WorkflowId, i64> = wanted.iter().map(|interest| (interest.workflow, interest.at_s)).collect();
+/// What somebody did until they are measured.
+struct Before {
+    user: UserId,
+    acts: Vec<Act<WorkflowId>>,
+    /// What they took after; nothing of who is not measured.
+    held_back: HashSet<WorkflowId>,
+    /// The moment.
+    as_of_s: i64,
+}
+
+impl Before {
+    fn new(settings: &RecommendationSettings, user: UserId, mut acts: Vec<Act<WorkflowId>>, split: Split) -> Self {
+        let newest_s = acts.iter().map(|act| act.at_s).max().unwrap_or_default();
+        let taken = interests(settings, acts.iter().copied(), newest_s);
+        let mut first: HashMap<WorkflowId, i64> = taken.iter().map(|interest| (interest.workflow, interest.at_s)).collect();
         for act in &acts {
             if let Some(at_s) = first.get_mut(&act.workflow) {
                 *at_s = (*at_s).min(act.at_s);
@@ -158,47 +157,66 @@ fn divide(
         }
         let mut in_order: Vec<(i64, WorkflowId)> = first.into_iter().map(|(workflow, at_s)| (at_s, workflow)).collect();
         in_order.sort_unstable();
-        let mut held_back = HashSet::new();
-        let mut as_of_s = newest_s;
-        if in_order.len() >= split.least.max(2) {
-            let count = (in_order.len() as f64 * split.held_back).round() as usize;
-            let first_held = in_order.len() - count.clamp(1, in_order.len() - 1);
-            as_of_s = in_order[first_held].0;
-            held_back = in_order[first_held..].iter().map(|(_, workflow)| *workflow).collect();
-            // What they did later to what they took before is not known yet either.
-            acts.retain(|act| act.at_s <= as_of_s && !held_back.contains(&act.workflow));
+        if in_order.len() < split.least.max(2) {
+            return Self {
+                user,
+                acts,
+                held_back: HashSet::new(),
+                as_of_s: newest_s,
+            };
         }
-        divided.push((user, acts, held_back, as_of_s));
+        let count = (in_order.len() as f64 * split.held_back).round() as usize;
+        let (before, after) = in_order.split_at(in_order.len() - count.clamp(1, in_order.len() - 1));
+        let as_of_s = after.first().or(before.last()).map_or(newest_s, |(at_s, _)| *at_s);
+        let held_back: HashSet<WorkflowId> = after.iter().map(|(_, workflow)| *workflow).collect();
+        // What they did later to what they took before is not known yet either.
+        acts.retain(|act| act.at_s <= as_of_s && !held_back.contains(&act.workflow));
+        Self {
+            user,
+            acts,
+            held_back,
+            as_of_s,
+        }
     }
-    let newest_s = divided
+}
+
+/// What everybody did before the moments at which they are measured, and the people who are.
+fn divide(
+    settings: &RecommendationSettings,
+    everybody: Vec<(UserId, Vec<Act<WorkflowId>>)>,
+    split: Split,
+) -> (Vec<Vec<Interest<WorkflowId>>>, Vec<Person>) {
+    let before: Vec<Before> = everybody
+        .into_iter()
+        .map(|(user, acts)| Before::new(settings, user, acts, split))
+        .collect();
+    let newest_s = before
         .iter()
-        .flat_map(|(_, acts, ..)| acts)
+        .flat_map(|one| &one.acts)
         .map(|act| act.at_s)
         .max()
         .unwrap_or_default();
-    let learnt = divided
+    let learnt = before
         .iter()
-        .map(|(_, acts, ..)| interests(settings, acts.iter().copied(), newest_s))
+        .map(|one| interests(settings, one.acts.iter().copied(), newest_s))
         .collect();
-    let mut people: Vec<Person> = divided
+    let recent = RecommendationSettings {
+        most_interactions: settings.recent,
+        ..settings.clone()
+    };
+    let mut people: Vec<Person> = before
         .into_iter()
-        .filter(|(_, _, held_back, _)| !held_back.is_empty())
-        .map(|(user, acts, held_back, as_of_s)| {
-            let recent = RecommendationSettings {
-                most_interactions: settings.recent,
-                ..settings.clone()
-            };
-            Person {
-                user,
-                known: acts.iter().map(|act| act.workflow).collect(),
-                interests: interests(&recent, acts, as_of_s),
-                held_back,
-            }
+        .filter(|one| !one.held_back.is_empty())
+        .map(|one| Person {
+            user: one.user,
+            known: one.acts.iter().map(|act| act.workflow).collect(),
+            interests: interests(&recent, one.acts, one.as_of_s),
+            held_back: one.held_back,
         })
         .filter(|person| !person.interests.is_empty())
         .collect();
     if people.len() > split.people {
-        // Evenly: hashes of ids have no order.
+        // Evenly: what is mixed has no order.
         people.sort_by_key(|person| recommendation::mixed(person.user.0));
         people.truncate(split.people);
         people.sort_by_key(|person| person.user);

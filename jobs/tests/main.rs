@@ -4,6 +4,7 @@
 mod attempts;
 mod gate;
 mod guarantees;
+mod recommendations;
 mod retention;
 mod rollups;
 mod schedule;

@@ -197,6 +197,9 @@ async fn filled() -> TestDb {
          INSERT INTO searches (query_id, searched_at, text, hits) SELECT LPAD(id, 26, '0'), UTC_TIMESTAMP() - INTERVAL id SECOND, CONCAT('t', id % 90), id % 7 FROM workflows;
          INSERT INTO search_events (query_id, kind, workflow_id, position, happened_at)
            SELECT LPAD(id, 26, '0'), 'click', id, 1 + id % 5, UTC_TIMESTAMP() - INTERVAL id SECOND FROM workflows;
+         INSERT INTO workflow_neighbours (generation_id, workflow_id, neighbours) SELECT id % 2, id, '[[1,0.5]]' FROM workflows;
+         INSERT INTO recommendation_current (one, generation_id) VALUES (1, 1);
+         INSERT INTO workflow_dismissals (user_id, workflow_id) SELECT user_id, id FROM workflows;
          INSERT INTO count_repairs (user_id) SELECT id FROM users;
          INSERT INTO user_blocks (blocker_id, blocked_id) SELECT one.id, other.id FROM users AS one JOIN users AS other ON other.id > one.id AND other.id < one.id + 5;
          INSERT INTO audit_log (actor_id, action, subject_kind, subject_id, reason) SELECT user_id, 'feature', 'workflow', id, 'good' FROM workflows;

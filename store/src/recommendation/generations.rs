@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::{MySql, QueryBuilder};
 
+use super::newest_act;
 use crate::{Conn, StoreError, WorkflowId};
 
 /// Rows in one statement: some hundred kilobytes.
@@ -59,11 +60,7 @@ pub async fn is_first_wanted(db: &mut Conn) -> Result<bool, StoreError> {
     if current(&mut *db).await?.is_some_and(|current| current.workflows > 0) {
         return Ok(false);
     }
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM workflow_downloads LIMIT 1) OR EXISTS (SELECT 1 FROM workflow_likes LIMIT 1) AS "is_any!: bool""#
-    )
-    .fetch_one(db)
-    .await?)
+    Ok(newest_act(db).await?.is_some())
 }
 
 /// Begins a generation that nobody sees yet.
