@@ -341,7 +341,7 @@ sections! {
         half_life_days: f64,
         /// Most workflows of one person from which likeness is computed.
         most_interactions: usize,
-        /// People in common at which a likeness counts half.
+        /// People who took each of two workflows, at which their likeness is half of the cosine.
         shrinkage: f64,
         /// Neighbours of a workflow.
         neighbours: usize,

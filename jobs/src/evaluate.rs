@@ -30,7 +30,7 @@ const TRIED: usize = 200;
 
 /// What the best item-kNN is chosen from.
 const SHRINKAGES: [f64; 4] = [0.0, 5.0, 20.0, 100.0];
-const NEIGHBOURS: [usize; 3] = [20, 100, 400];
+const NEIGHBOURS: [usize; 3] = [50, 200, 500];
 
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]

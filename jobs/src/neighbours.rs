@@ -1,12 +1,13 @@
 //! Which workflows go together: likeness by who took them.
 //!
 //! **The formula.** A workflow is the vector of its takers' interests ([`store::recommendation::interests`]: acts weighted by kind and decayed with age).
-//! The likeness of two is the cosine of their vectors (Sarwar et al. 2001), times `n / (n + shrinkage)`, where `n` people took both: a
-//! coincidence of one or two says less than the cosine makes of it (shrinkage as in Bell and Koren 2007, "Scalable collaborative filtering with jointly
-//! derived neighborhood interpolation weights"). Of each workflow the likest `neighbours` are kept.
+//! The likeness of two is the cosine of their vectors (Sarwar et al. 2001), shrunk: `a·b / (|a| |b| + s)`. What few people took is shrunk most, since
+//! for them a coincidence of one or two makes a high cosine (shrinkage in the denominator, as in Ferrari Dacrema, Cremonesi and Jannach 2019, "Are we
+//! really making much progress?"). `s` is `shrinkage` times the mean square of all weights, so it is a number of people, and likeness the same in whatever
+//! unit weights are. Of each workflow the likest `neighbours` are kept.
 //!
 //! **The bound.** Somebody's newest `most_interactions` count. An interaction takes 16 bytes (a number and a weight, by person and by
-//! workflow), a workflow 24 and as much again for each thread; results leave some thousand workflows at a time. At 5 million
+//! workflow), a workflow 24 and 12 more for each thread; results leave some thousand workflows at a time. At 5 million
 //! interactions and 50,000 workflows that is about 100 MB, whatever the number of people. Time is that of all pairs within a person's interactions:
 //! at most `most_interactions` times the number of interactions.
 
@@ -112,13 +113,15 @@ impl Collected {
     /// Ready to be compared.
     pub fn finish(self) -> Takers {
         let by_workflow = self.by_person.turned(self.workflows.len());
-        let lengths = (0..by_workflow.len())
+        let lengths: Vec<f64> = (0..by_workflow.len())
             .map(|workflow| {
                 let squares: f64 = by_workflow.row(workflow).map(|(_, weight)| f64::from(weight).powi(2)).sum();
                 squares.sqrt()
             })
             .collect();
+        let squares: f64 = lengths.iter().map(|length| length * length).sum();
         Takers {
+            mean_square: squares / by_workflow.columns.len().max(1) as f64,
             workflows: self.workflows,
             by_person: self.by_person,
             by_workflow,
@@ -135,13 +138,15 @@ pub struct Takers {
     by_workflow: Rows,
     /// Of the workflows' vectors.
     lengths: Vec<f64>,
+    /// The mean of the squares of all weights.
+    mean_square: f64,
 }
 
 /// Room for one thread's sums.
 #[derive(Debug)]
 struct Sums {
+    /// Of what was touched; 0 elsewhere.
     products: Vec<f64>,
-    both: Vec<u32>,
     touched: Vec<u32>,
 }
 
@@ -179,7 +184,6 @@ impl Takers {
                     scope.spawn(move || {
                         let mut sums = Sums {
                             products: vec![0.0; self.len()],
-                            both: vec![0; self.len()],
                             touched: Vec::new(),
                         };
                         places
@@ -200,22 +204,20 @@ impl Takers {
     fn neighbours_at(&self, settings: &RecommendationSettings, place: usize, sums: &mut Sums) -> Vec<Neighbour> {
         for (person, mine) in self.by_workflow.row(place) {
             for (other, theirs) in self.by_person.row(person) {
-                if sums.both[other] == 0 {
+                if sums.products[other] == 0.0 {
                     sums.touched.push(other as u32);
                 }
-                sums.both[other] += 1;
                 sums.products[other] += f64::from(mine) * f64::from(theirs);
             }
         }
+        let shrinkage = settings.shrinkage.max(0.0) * self.mean_square;
         let mut neighbours = Vec::with_capacity(sums.touched.len());
         for other in sums.touched.drain(..) {
             let at = other as usize;
-            let both = f64::from(std::mem::take(&mut sums.both[at]));
             let product = std::mem::take(&mut sums.products[at]);
             let length = self.lengths[place] * self.lengths[at];
-            if at != place && length > 0.0 {
-                let likeness = product / length * both / (both + settings.shrinkage.max(0.0));
-                neighbours.push((self.workflows[at], likeness as f32));
+            if at != place {
+                neighbours.push((self.workflows[at], (product / (length + shrinkage)) as f32));
             }
         }
         let order = |a: &Neighbour, b: &Neighbour| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
@@ -264,21 +266,22 @@ mod tests {
     /// The formula, pair by pair.
     fn naive(people: &[Vec<(u64, f64)>], shrinkage: f64) -> HashMap<(u64, u64), f64> {
         let weight = |person: &[(u64, f64)], id: u64| person.iter().find(|(it, _)| *it == id).map(|(_, weight)| *weight);
+        let all: Vec<f64> = people.iter().flatten().map(|(_, weight)| weight.powi(2)).collect();
+        let shrinkage = shrinkage * all.iter().sum::<f64>() / all.len().max(1) as f64;
         let mut likeness = HashMap::new();
         for one in 0..12 {
             for other in (0..12).filter(|other| *other != one) {
-                let (mut product, mut both, mut of_one, mut of_other) = (0.0, 0.0, 0.0, 0.0);
+                let (mut product, mut of_one, mut of_other) = (0.0, 0.0, 0.0_f64);
                 for person in people {
                     let (mine, theirs) = (weight(person, one), weight(person, other));
                     of_one += mine.unwrap_or_default().powi(2);
                     of_other += theirs.unwrap_or_default().powi(2);
                     if let (Some(mine), Some(theirs)) = (mine, theirs) {
                         product += mine * theirs;
-                        both += 1.0;
                     }
                 }
-                if both > 0.0 {
-                    likeness.insert((one, other), product / (of_one * of_other).sqrt() * both / (both + shrinkage));
+                if product > 0.0 {
+                    likeness.insert((one, other), product / ((of_one * of_other).sqrt() + shrinkage));
                 }
             }
         }

@@ -197,7 +197,7 @@ pub(crate) async fn meili_similar(
     let settings = context.settings.clone();
     let (id, wanted) = (similar.id, similar.offset + similar.limit);
     let found = context
-        .ask_index(move |index, deadline| index.similar(id, wanted, Utc::now(), Some(deadline), &settings.similar))
+        .ask_index(move |index, deadline| index.similar(id, wanted, Utc::now(), Some(deadline), &settings.similar, &[]))
         .await?
         .ok_or_else(|| MeiliError::invalid("not_found_similar_id", format!("Document `{id}` not found.")))?
         .racks;
