@@ -7,6 +7,7 @@ mod collections;
 mod command_line;
 mod comments;
 mod concurrency;
+mod evaluate_command;
 mod events;
 mod facades;
 mod feed;

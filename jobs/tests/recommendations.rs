@@ -144,7 +144,6 @@ async fn evaluate(made: Made) -> Evaluation {
 
 /// The aims of the program, on communities that nothing was tuned for.
 fn assert_aims(found: &Evaluation) {
-    println!("{found:#?}");
     assert!(
         found.bare.ndcg >= 0.97 * found.best.ndcg,
         "bare {:?}, best {:?}",
