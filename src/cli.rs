@@ -66,6 +66,8 @@ enum Command {
     Rollup(crate::rollup::RollupArgs),
     /// Measure recommendations on what is in the database
     Evaluate(crate::evaluate::EvaluateArgs),
+    /// Make, list and show the reports for admins
+    Report(crate::report::ReportArgs),
     /// List jobs, and run dead ones again
     Jobs(crate::jobs::JobsArgs),
     /// Make, list and revoke API tokens
@@ -124,6 +126,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Feed(args) => crate::feed::run(args, servers::locate(settings)?).await,
         Command::Rollup(args) => crate::rollup::run(args, servers::locate(settings)?).await,
         Command::Evaluate(args) => crate::evaluate::run(args, servers::locate(settings)?).await,
+        Command::Report(args) => crate::report::run(args, servers::locate(settings)?).await,
         Command::Jobs(args) => crate::jobs::run(args, servers::locate(settings)?).await,
         Command::Token(args) => crate::token::run(args, servers::locate(settings)?).await,
         Command::Config(args) => crate::config::run(args, settings).await,

@@ -1,9 +1,11 @@
 //! `cookbook jobs`: shows the queue, runs dead jobs again, and scheduled ones now.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use ::config::Settings;
 use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use store::Db;
@@ -61,6 +63,8 @@ enum JobsCommand {
         #[arg(long, requires = "all")]
         queue: Option<String>,
     },
+    /// Show everything that happens at a time, when it last did, and when it will
+    Timetable,
     /// Queue a scheduled job now, whatever the time
     Run {
         /// Its name, such as `sweep-pending`
@@ -105,6 +109,7 @@ pub async fn run(args: JobsArgs, settings: Settings) -> Result<ExitCode> {
             list(&db, queue.as_deref(), status.map(Status::from), limit, args.json).await?;
         }
         JobsCommand::Dead { queue, limit } => list(&db, queue.as_deref(), Some(Status::Killed), limit, args.json).await?,
+        JobsCommand::Timetable => timetable(&db, &settings, args.json).await?,
         JobsCommand::Retry { id: Some(id), .. } => retry(&db, &id).await?,
         JobsCommand::Retry { queue, .. } => {
             let mut connection = db.acquire().await?;
@@ -114,6 +119,42 @@ pub async fn run(args: JobsArgs, settings: Settings) -> Result<ExitCode> {
         JobsCommand::Run { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The times are those that this program is configured with; when each last fired, whoever fired it, is from the database.
+async fn timetable(db: &Db, settings: &Settings, as_json: bool) -> Result<()> {
+    let mut connection = db.acquire().await?;
+    let fired: BTreeMap<String, DateTime<Utc>> = store::schedule::all(&mut connection)
+        .await?
+        .into_iter()
+        .map(|row| (row.name, row.last_fired_at))
+        .collect();
+    let lines = jobs::schedule::timetable(settings, Utc::now())?;
+    if as_json {
+        for entry in lines {
+            let last = fired.get(entry.name);
+            line(
+                json!({"name": entry.name, "times": entry.times, "zone": entry.zone, "last_fired_at": last, "next_at": entry.next_at})
+                    .to_string(),
+            )?;
+        }
+        return Ok(());
+    }
+    let time = |at: Option<DateTime<Utc>>| at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
+    let rows: Vec<_> = lines
+        .into_iter()
+        .map(|entry| {
+            let last = fired.get(entry.name).copied();
+            vec![
+                entry.name.to_owned(),
+                entry.times,
+                entry.zone,
+                time(last),
+                time(entry.next_at),
+            ]
+        })
+        .collect();
+    print_table(&["NAME", "TIMES", "ZONE", "LAST (UTC)", "NEXT (UTC)"], &rows)
 }
 
 async fn retry(db: &Db, id: &str) -> Result<()> {

@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod migrate;
 pub mod parse;
 pub mod rebuild;
+pub mod report;
 pub mod rollup;
 pub mod serve;
 pub mod token;

@@ -116,11 +116,24 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
         .with_context(|| format!("listen on `{address}` (`http.listen`)"))
 }
 
+/// Listens on `metrics.listen`, if that is anything.
+async fn listen_for_metrics(settings: &Settings) -> Result<Option<TcpListener>> {
+    let address = &settings.metrics.listen;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on `{address}` (`metrics.listen`)"))?;
+    Ok(Some(listener))
+}
+
 /// Runs the wanted parts until `stop`, or until one of them ends, which stops the others too.
 ///
 /// # Errors
 /// A part failed.
 pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Result<()> {
+    query_api::measures::install();
     let mut parts = JoinSet::new();
     if let Some(Api { listener, index }) = wanted.api {
         let (context, stop) = (shared.for_api(index.clone())?, stop.clone());
@@ -135,6 +148,15 @@ pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Re
         });
         let context = shared.for_jobs();
         parts.spawn(async move { ("the follower of the index", jobs::run_index(context, index, stop).await) });
+    }
+    if let Some(listener) = listen_for_metrics(&shared.settings).await? {
+        let (db, stop) = (shared.db.clone(), stop.clone());
+        parts.spawn(async move {
+            (
+                "the metrics",
+                query_api::measures::serve(db, listener, stop).await.context("serve metrics"),
+            )
+        });
     }
     if wanted.workers {
         let (context, stop) = (shared.for_jobs(), stop.clone());

@@ -1,6 +1,7 @@
 //! Who may know whom, and which crate may name which technology: the tables of ARCHITECTURE.md, as a test.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use cargo_metadata::MetadataCommand;
 
@@ -64,15 +65,21 @@ fn every_package_of_the_workspace_has_a_room() {
 
 #[test]
 fn apalis_is_named_in_the_queues_own_files_only() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/jobs/src");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/src")];
     let mut named_in = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("read `jobs/src`").flatten() {
-        let code = std::fs::read_to_string(entry.path()).expect("read a file of `jobs`");
-        if code
-            .lines()
-            .any(|line| !line.trim_start().starts_with("//") && line.contains("apalis"))
-        {
-            named_in.push(entry.file_name().to_string_lossy().into_owned());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("read a folder of `jobs`").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let code = std::fs::read_to_string(entry.path()).expect("read a file of `jobs`");
+            if code
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && line.contains("apalis"))
+            {
+                named_in.push(entry.file_name().to_string_lossy().into_owned());
+            }
         }
     }
     named_in.sort();

@@ -457,6 +457,26 @@ sections! {
         /// Most notes that wait to be written.
         queue: usize,
     }
+    /// `[reports]`
+    ReportsSettings {
+        /// Time zone of days and of the times in `schedule.report_…`.
+        zone: String,
+        /// Most periods that are looked back for missing reports.
+        catch_up: u32,
+        /// Who gets them by mail.
+        mail_to: Vec<String>,
+        /// What is called with each.
+        webhook_url: Secret,
+        /// Key of the calls' signatures.
+        webhook_secret: Secret,
+        /// Time for an answer, in seconds.
+        webhook_timeout_s: u64,
+    }
+    /// `[metrics]`
+    MetricsSettings {
+        /// Address that answers with metrics; empty for none.
+        listen: String,
+    }
     /// `[schedule]`: cron expressions, in UTC.
     ScheduleSettings {
         /// Re-enqueue pending uploads.
@@ -493,6 +513,14 @@ sections! {
         prune_traces: String,
         /// Archive and drop old events.
         retire_events: String,
+        /// Compare all counts with what they count.
+        reconcile_counts: String,
+        /// Make the report of a day.
+        report_daily: String,
+        /// Make the report of a week.
+        report_weekly: String,
+        /// Make the report of a month.
+        report_monthly: String,
     }
     /// All settings.
     Settings {
@@ -536,6 +564,10 @@ sections! {
         recommendations: RecommendationSettings,
         /// Notes of searches.
         search_log: SearchLogSettings,
+        /// Reports for admins.
+        reports: ReportsSettings,
+        /// Metrics for operators.
+        metrics: MetricsSettings,
         /// The timetable.
         schedule: ScheduleSettings,
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use metrics::{counter, histogram};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -32,6 +33,7 @@ pub(crate) async fn attempt(job: &Job, context: &Context, payload: &[u8], id: &s
         Err(_) => Err(transient(format!("took longer than {} s", job.at_most.as_secs()))),
     };
     log(&job.queue, id, number, started.elapsed(), &result);
+    measure(&job.queue, started.elapsed(), &result);
     result
 }
 
@@ -50,6 +52,16 @@ fn panic_message(stopped: JoinError) -> String {
             .map_or("no message", |message| message)
             .to_owned(),
     }
+}
+
+fn measure(queue: &str, took: Duration, result: &Result<(), Failure>) {
+    let outcome = match result {
+        Ok(()) => "done",
+        Err(Failure { permanent: false, .. }) => "failed",
+        Err(Failure { permanent: true, .. }) => "dead",
+    };
+    counter!("cookbook_jobs_total", "queue" => queue.to_owned(), "outcome" => outcome).increment(1);
+    histogram!("cookbook_job_seconds", "queue" => queue.to_owned()).record(took.as_secs_f64());
 }
 
 fn log(queue: &str, job: &str, attempt: u32, took: Duration, result: &Result<(), Failure>) {

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use store::queue::{
-    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, ParseRack, PruneFeeds,
-    PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SendMail, SweepFiles,
+    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, MakeReport, ParseRack, PruneFeeds, PruneIndexLog,
+    PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SendMail, SendReport, SweepFiles,
     SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, compute_recommendations, compute_trending, delete_account, extend_partitions, forget_addresses, parse_rack,
-    prune_feeds, prune_index_log, prune_jobs, prune_search_log, prune_traces, repair_counts, retire_events, roll_up, send_mail,
-    sweep_files, sweep_pending, tend_feeds,
+    Context, Job, compute_recommendations, compute_trending, delete_account, extend_partitions, forget_addresses, make_report, parse_rack, prune_feeds,
+    prune_index_log, prune_jobs, prune_search_log, prune_traces, reconcile_counts, repair_counts, retire_events, roll_up, send_mail,
+    send_report, sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.
@@ -42,6 +42,9 @@ pub fn all(context: &Context) -> Vec<Job> {
         Job::new::<SendMail, _, _>(send_mail::run).at_once(MAILS_AT_ONCE),
         Job::new::<DeleteAccount, _, _>(delete_account::run).at_most(AN_HOUR),
         Job::new::<PruneTraces, _, _>(prune_traces::run),
+        Job::new::<ReconcileCounts, _, _>(reconcile_counts::run).at_most(AN_HOUR),
+        Job::new::<MakeReport, _, _>(make_report::run).at_most(AN_HOUR),
+        Job::new::<SendReport, _, _>(send_report::run),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use apalis::prelude::{Attempt, Monitor, TaskId, WorkerBuilder, WorkerBuilderExt};
 use apalis_core::error::{AbortError, BoxDynError};
 use futures::future::join_all;
@@ -22,12 +22,20 @@ use crate::{Context, Job, registry, schedule};
 /// How long handing back may take once the grace time is over.
 const SIGN_OFF_LIMIT: Duration = Duration::from_secs(1);
 
+/// Fewest characters of a key that signs: 128 bits in hexadecimal.
+const MIN_SECRET: usize = 32;
+
 /// Does every job of [`registry::all`] and keeps the schedule until `shutdown`, then finishes what is running or hands it back.
 ///
 /// # Errors
 /// A schedule's expression cannot be read. Later trouble, such as a database that is away for a while, is waited out.
 pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Result<()> {
     let scheduler = Scheduler::new(context.clone(), schedule::all()).context("the schedule cannot be read")?;
+    let reports = &context.settings.reports;
+    ensure!(
+        reports.webhook_url.is_empty() || reports.webhook_secret.expose().len() >= MIN_SECRET,
+        "`reports.webhook_url` needs a `reports.webhook_secret` of {MIN_SECRET} characters or more"
+    );
     let workers = Workers::new(context.clone()).jobs(registry::all(&context));
     let _scheduler = AbortOnDropHandle::new(tokio::spawn(scheduler.run()));
     workers.run(shutdown).await

@@ -3,24 +3,30 @@
 //! A tick puts a job in the queue, and the queue does the rest. However many processes keep the schedule, a tick fires once: it is claimed
 //! in the database (`store::schedule`) in the transaction that enqueues its job. Ticks that were missed while nobody kept the schedule
 //! fire once, and not once each.
+//!
+//! What the schedule is, and when each thing fires next, is written beside it in the database for whoever asks (`cookbook jobs timetable`).
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use config::ScheduleSettings;
+use chrono_tz::Tz;
+use config::{ScheduleSettings, Settings};
 use cron::Schedule;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ComputeRecommendations, ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, PruneFeeds, PruneIndexLog, PruneJobs,
-    PruneSearchLog, PruneTraces, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
+    ComputeRecommendations, ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, MakeReport, PruneFeeds, PruneIndexLog, PruneJobs,
+    PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
 };
+use store::report::ReportKind;
+use store::schedule::Line;
 use store::{Conn, StoreError};
 use tokio::time::sleep;
 
+use crate::report::Calendar;
 use crate::{Context, compute_recommendations, repair_counts, roll_up, sweep_pending, tend_feeds};
 
 /// Everything that happens at a time.
@@ -58,7 +64,31 @@ pub fn all() -> Vec<Entry> {
             |at| &at.compare_index,
             |db| index_node::enqueue_for_live(db, &IndexJob::Compare).boxed(),
         ),
+        Entry::new::<ReconcileCounts>(|at| &at.reconcile_counts),
+        Entry::enqueued_by("report-daily", |at| &at.report_daily, |db| due(db, ReportKind::Daily).boxed()).in_zone(reports_zone),
+        Entry::enqueued_by(
+            "report-weekly",
+            |at| &at.report_weekly,
+            |db| due(db, ReportKind::Weekly).boxed(),
+        )
+        .in_zone(reports_zone),
+        Entry::enqueued_by(
+            "report-monthly",
+            |at| &at.report_monthly,
+            |db| due(db, ReportKind::Monthly).boxed(),
+        )
+        .in_zone(reports_zone),
     ]
+}
+
+/// Reports that are due; the job finds out which those are, so that what was missed is made up for.
+async fn due(db: &mut Conn, kind: ReportKind) -> Result<Vec<String>, StoreError> {
+    enqueue(db, &MakeReport::due(kind), None).await?;
+    Ok(vec![MakeReport::QUEUE.to_owned()])
+}
+
+fn reports_zone(settings: &Settings) -> &str {
+    &settings.reports.zone
 }
 
 /// Whether a tick has anything to do.
@@ -73,6 +103,7 @@ pub struct Entry {
     /// Its name: that of its job, and with underscores that of its key in `[schedule]`.
     pub name: &'static str,
     when: fn(&ScheduleSettings) -> &str,
+    zone: fn(&Settings) -> &str,
     only_if: Check,
     enqueue: Enqueue,
 }
@@ -100,6 +131,7 @@ impl Entry {
         Self {
             name,
             when,
+            zone: |_settings| "UTC",
             only_if: |_db| std::future::ready(Ok(true)).boxed(),
             enqueue,
         }
@@ -109,6 +141,12 @@ impl Entry {
     #[must_use]
     pub fn only_if(self, only_if: Check) -> Self {
         Self { only_if, ..self }
+    }
+
+    /// Reads its times by the clock of another zone than UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: fn(&Settings) -> &str) -> Self {
+        Self { zone, ..self }
     }
 
     /// Adds its jobs now, whatever the time.
@@ -124,6 +162,40 @@ impl Entry {
     }
 }
 
+/// A line of the timetable, as it is configured.
+#[derive(Clone, Debug)]
+pub struct TimetableLine {
+    /// Its name.
+    pub name: &'static str,
+    /// Its times.
+    pub times: String,
+    /// The time zone that they are in.
+    pub zone: String,
+    /// The first of them after now.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
+/// Everything that happens at a time, by name.
+///
+/// # Errors
+/// An expression cannot be read, or names a time that never comes.
+pub fn timetable(settings: &Settings, now: DateTime<Utc>) -> anyhow::Result<Vec<TimetableLine>> {
+    let mut lines = all()
+        .into_iter()
+        .map(|entry| {
+            let timed = Timed::read(entry, settings)?;
+            Ok(TimetableLine {
+                name: entry.name,
+                zone: timed.zone.to_string(),
+                next_at: timed.next(now),
+                times: timed.expression,
+            })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    lines.sort_by_key(|line| line.name);
+    Ok(lines)
+}
+
 /// One process' view of the schedule.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -135,6 +207,8 @@ pub struct Scheduler {
 #[derive(Debug)]
 struct Timed {
     entry: Entry,
+    expression: String,
+    zone: Tz,
     schedule: Schedule,
     /// The last tick that is known to be dealt with, by whomever. None until the database was asked.
     settled: Option<DateTime<Utc>>,
@@ -146,19 +220,9 @@ impl Scheduler {
     /// # Errors
     /// An expression cannot be read, or names a time that never comes.
     pub fn new(context: Context, entries: Vec<Entry>) -> anyhow::Result<Self> {
-        let times = &context.settings.schedule;
         let timed = entries
             .into_iter()
-            .map(|entry| {
-                let key = format!("schedule.{}", entry.name.replace('-', "_"));
-                let expression = (entry.when)(times);
-                let schedule = read(expression).with_context(|| format!("`{key}` is `{expression}`"))?;
-                Ok(Timed {
-                    entry,
-                    schedule,
-                    settled: None,
-                })
-            })
+            .map(|entry| Timed::read(entry, &context.settings))
             .collect::<anyhow::Result<_>>()?;
         Ok(Self { context, timed })
     }
@@ -190,15 +254,38 @@ impl Scheduler {
     }
 
     fn until_next_tick(&self, now: DateTime<Utc>) -> Duration {
-        let next = self.timed.iter().filter_map(|timed| timed.schedule.after(&now).next()).min();
+        let next = self.timed.iter().filter_map(|timed| timed.next(now)).min();
         next.and_then(|tick| (tick - now).to_std().ok())
             .unwrap_or(Duration::from_secs(60))
     }
 }
 
 impl Timed {
+    fn read(entry: Entry, settings: &Settings) -> anyhow::Result<Self> {
+        let key = format!("schedule.{}", entry.name.replace('-', "_"));
+        let expression = (entry.when)(&settings.schedule);
+        let schedule = read(expression).with_context(|| format!("`{key}` is `{expression}`"))?;
+        let zone = (entry.zone)(settings);
+        let zone = Calendar::of(zone)
+            .with_context(|| format!("the time zone of `{key}`"))?
+            .zone();
+        Ok(Self {
+            entry,
+            expression: expression.to_owned(),
+            zone,
+            schedule,
+            settled: None,
+        })
+    }
+
+    /// The first tick after a moment.
+    fn next(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = self.schedule.after(&now.with_timezone(&self.zone)).next()?;
+        Some(next.with_timezone(&Utc))
+    }
+
     async fn fire_if_due(&mut self, context: &Context, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let Some(tick) = latest_tick(&self.schedule, now) else {
+        let Some(tick) = latest_tick(&self.schedule, self.zone, now) else {
             return Ok(false);
         };
         let mut connection = None;
@@ -206,7 +293,13 @@ impl Timed {
             Some(settled) => settled,
             None => {
                 let connection = connection.insert(context.db.acquire().await?);
-                store::schedule::last_fired(connection, self.entry.name, now).await?
+                let zone = self.zone.to_string();
+                let line = Line {
+                    name: self.entry.name,
+                    expression: &self.expression,
+                    zone: &zone,
+                };
+                store::schedule::last_fired(connection, line, now, self.next(now)).await?
             }
         };
         self.settled = Some(settled);
@@ -217,23 +310,23 @@ impl Timed {
             Some(connection) => connection,
             None => context.db.acquire().await?,
         };
-        let fired = (self.entry.only_if)(&mut connection).await? && fire(context, &self.entry, tick).await?;
+        let fired = (self.entry.only_if)(&mut connection).await? && self.fire(context, tick, now).await?;
         self.settled = Some(tick);
         Ok(fired)
     }
-}
 
-/// Claims a tick and enqueues its jobs, in one transaction. False when somebody else claimed it.
-async fn fire(context: &Context, entry: &Entry, tick: DateTime<Utc>) -> Result<bool, StoreError> {
-    let mut transaction = context.db.begin().await?;
-    if !store::schedule::claim(&mut transaction, entry.name, tick).await? {
-        return Ok(false);
+    /// Claims a tick and enqueues its jobs, in one transaction. False when somebody else claimed it.
+    async fn fire(&self, context: &Context, tick: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let mut transaction = context.db.begin().await?;
+        if !store::schedule::claim(&mut transaction, self.entry.name, tick, self.next(now)).await? {
+            return Ok(false);
+        }
+        let queues = (self.entry.enqueue)(&mut transaction).await?;
+        transaction.commit().await?;
+        queues.iter().for_each(|queue| context.wake.notify(queue));
+        tracing::debug!(name = self.entry.name, %tick, "scheduled");
+        Ok(true)
     }
-    let queues = (entry.enqueue)(&mut transaction).await?;
-    transaction.commit().await?;
-    queues.iter().for_each(|queue| context.wake.notify(queue));
-    tracing::debug!(name = entry.name, %tick, "scheduled");
-    Ok(true)
 }
 
 fn read(expression: &str) -> anyhow::Result<Schedule> {
@@ -247,13 +340,14 @@ fn read(expression: &str) -> anyhow::Result<Schedule> {
 }
 
 /// The last tick up to and including `now`.
-fn latest_tick(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+fn latest_tick(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     // Looking back leaves out the start itself.
-    schedule
-        .after(&(now + TimeDelta::seconds(1)))
+    let latest = schedule
+        .after(&(now + TimeDelta::seconds(1)).with_timezone(&zone))
         .next_back()
         .filter(|tick| *tick <= now)
-        .or_else(|| schedule.after(&now).next_back())
+        .or_else(|| schedule.after(&now.with_timezone(&zone)).next_back())?;
+    Some(latest.with_timezone(&Utc))
 }
 
 #[cfg(test)]
@@ -270,11 +364,48 @@ mod tests {
             ("2026-03-01T00:05:29Z", "2026-03-01T00:00:30Z"),
         ] {
             let now = now.parse().expect("a time");
-            assert_eq!(latest_tick(&schedule, now), Some(tick.parse().expect("a time")), "at {now}");
+            assert_eq!(
+                latest_tick(&schedule, Tz::UTC, now),
+                Some(tick.parse().expect("a time")),
+                "at {now}"
+            );
         }
         let every_second = read("* * * * * *").expect("a time");
         let now: DateTime<Utc> = "2026-03-01T00:00:07.25Z".parse().expect("a time");
-        assert_eq!(latest_tick(&every_second, now), Some(now - TimeDelta::milliseconds(250)));
+        assert_eq!(
+            latest_tick(&every_second, Tz::UTC, now),
+            Some(now - TimeDelta::milliseconds(250))
+        );
+    }
+
+    #[test]
+    fn a_time_by_a_clock_that_is_put_forward_and_back_comes_once_a_day() {
+        let six = read("0 0 6 * * *").expect("a time");
+        let berlin: Tz = "Europe/Berlin".parse().expect("a zone");
+        for (now, tick) in [
+            ("2026-03-28T12:00:00Z", "2026-03-28T05:00:00Z"),
+            ("2026-03-29T03:59:59Z", "2026-03-28T05:00:00Z"),
+            ("2026-03-29T04:00:00Z", "2026-03-29T04:00:00Z"),
+            ("2026-10-25T05:00:00Z", "2026-10-25T05:00:00Z"),
+        ] {
+            let now = now.parse().expect("a time");
+            assert_eq!(
+                latest_tick(&six, berlin, now),
+                Some(tick.parse().expect("a time")),
+                "at {now}"
+            );
+        }
+        // An hour that is left out, and one that comes twice: asked at every quarter of an hour, no day has two ticks, and the time moves on.
+        let half_past_two = read("0 30 2 * * *").expect("a time");
+        for first in ["2026-03-28T00:00:00Z", "2026-10-24T00:00:00Z"] {
+            let first: DateTime<Utc> = first.parse().expect("a time");
+            let mut ticks: Vec<DateTime<Utc>> = (0..300)
+                .filter_map(|quarter| latest_tick(&half_past_two, berlin, first + TimeDelta::minutes(15 * quarter)))
+                .collect();
+            assert!(ticks.is_sorted(), "{ticks:?}");
+            ticks.dedup();
+            assert!((3..=5).contains(&ticks.len()), "{ticks:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub(crate) async fn run(context: Context, job: SendMail) -> anyhow::Result<()> {
     deliver(&context, message).await
 }
 
-async fn deliver(context: &Context, message: Message) -> anyhow::Result<()> {
+/// Hands a message over: to the server, or into the folder.
+pub(crate) async fn deliver(context: &Context, message: Message) -> anyhow::Result<()> {
     let settings = &context.settings;
     if settings.mail.url.is_empty() {
         let folder = settings.mail_dir();

@@ -6,6 +6,7 @@ mod gate;
 mod guarantees;
 mod recommendations;
 mod retention;
+mod reports;
 mod rollups;
 mod schedule;
 mod support;

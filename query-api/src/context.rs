@@ -115,22 +115,28 @@ impl ApiContext {
             what: "a free place among the searches",
             cause: None,
         };
-        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let started = Instant::now();
+        let refused = || {
+            metrics::counter!("cookbook_searches_refused_total").increment(1);
+            busy()
+        };
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| refused())?;
         let place = Arc::clone(&self.searches).acquire_owned();
         let place = tokio::time::timeout(self.settings.search.queue(), place)
             .await
-            .map_err(|_| busy())?
+            .map_err(|_| refused())?
             .map_err(ApiError::internal)?;
         drop(waiting);
         let (index, budget) = (self.index.clone(), self.settings.search.budget());
-        tokio::task::spawn_blocking(move || {
+        let answer = tokio::task::spawn_blocking(move || {
             let answer = question(&index, Instant::now() + budget);
             drop(place);
             answer
         })
         .await
-        .map_err(ApiError::internal)?
-        .map_err(ApiError::from)
+        .map_err(ApiError::internal)?;
+        metrics::histogram!("cookbook_search_seconds").record(started.elapsed().as_secs_f64());
+        answer.map_err(ApiError::from)
     }
 
     /// Waits, for a bounded time, until answers of the index reflect a position in the log of changes. One past the log's end is

@@ -15,6 +15,7 @@ mod facades;
 mod handlers;
 mod idempotency;
 mod limit;
+pub mod measures;
 mod observe;
 mod optional_neighbours;
 mod passwords;

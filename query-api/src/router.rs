@@ -22,9 +22,9 @@ use crate::context::ApiContext;
 use crate::error::{ApiError, LoggedCause};
 use crate::facades::{algolia, meilisearch};
 use crate::handlers::{
-    admin, blocks, collections, comments, follows, health, likes, me, own_tokens, password_resets, previews, publication,
-    ratings, recommendations, registrations, search, search_events, sessions, similar, suggest, tags, trending, users, views,
-    workflow, workflow_file, workflow_rack, workflows,
+    admin, blocks, collections, comments, follows, health, likes, me, overview, own_tokens, password_resets, previews,
+    publication, ratings, recommendations, registrations, reports, search, search_events, sessions, similar, suggest, tags, trending, users,
+    views, workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::{document, idempotency, limit, observe};
 
@@ -188,6 +188,11 @@ fn account_routes(max_avatar_bytes: usize) -> OpenApiRouter<ApiContext> {
 fn admin_routes() -> OpenApiRouter<ApiContext> {
     OpenApiRouter::new()
         .routes(routes!(admin::list_audit))
+        .routes(routes!(overview::get_overview))
+        .routes(routes!(overview::get_jobs))
+        .routes(routes!(overview::get_metrics))
+        .routes(routes!(reports::list_reports))
+        .routes(routes!(reports::get_report, reports::make_report))
         .routes(routes!(admin::feature_workflow))
         .routes(routes!(admin::unfeature_workflow))
         .routes(routes!(admin::take_down_workflow))

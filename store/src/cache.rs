@@ -84,8 +84,11 @@ impl Cache {
         let remote = self.0.as_ref()?;
         let mut get = redis::cmd("GET");
         get.arg(key.to_string());
-        let bytes: Option<Vec<u8>> = remote.ask(&get).await?;
-        serde_json::from_slice(&bytes?).ok()
+        let bytes: Option<Vec<u8>> = remote.ask(&get).await.flatten();
+        let value = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let result = if value.is_some() { "hit" } else { "miss" };
+        metrics::counter!("cookbook_cache_total", "cache" => "boards", "result" => result).increment(1);
+        value
     }
 
     /// Keeps a value for a while.

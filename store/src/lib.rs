@@ -47,6 +47,7 @@ pub mod rating;
 pub mod recommendation;
 pub mod recount;
 pub mod registration;
+pub mod report;
 pub mod schedule;
 pub mod search_log;
 pub mod secret;
@@ -58,6 +59,7 @@ pub mod trending;
 pub mod unnamed_files;
 pub mod user;
 pub mod wake;
+pub mod webhook;
 pub mod workflow;
 
 pub use db::{Conn, Db};

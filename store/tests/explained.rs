@@ -11,17 +11,6 @@ use crate::adoption::drifted_community;
 /// Parts of statements that may read a whole table, and why. A statement ends with a semicolon here, so that a part can say so.
 const MAY_SCAN: &[(&str, &str)] = &[
     (
-        "AS owned ON owned.user_id = users.id",
-        "the nightly recount reads all that is counted",
-    ),
-    ("AS rated ON rated.workflow_id = workflows.id", "the nightly recount"),
-    ("AS used ON used.tag_id = workflow_tags.id", "the nightly recount"),
-    ("AS liked ON liked.comment_id = workflow_comments.id", "the nightly recount"),
-    (
-        "AS held ON held.collection_id = workflow_collections.id",
-        "the nightly recount",
-    ),
-    (
         "INSERT INTO workflow_downloads_base",
         "what is dropped is counted once, whole",
     ),

@@ -100,6 +100,20 @@ pub async fn count(db: &mut Conn) -> Result<Vec<Count>, StoreError> {
     Ok(counts)
 }
 
+/// Counts the jobs of every queue that wait, run or are dead: few, whatever was done before.
+///
+/// # Errors
+/// The database refused.
+pub async fn open(db: &mut Conn) -> Result<Vec<Count>, StoreError> {
+    Ok(sqlx::query_as!(
+        Count,
+        r#"SELECT queue, status AS "status: Status", COUNT(*) AS jobs FROM queue_jobs
+           WHERE status IN ('Pending', 'Running', 'Killed') GROUP BY queue, status ORDER BY queue, status"#
+    )
+    .fetch_all(db)
+    .await?)
+}
+
 /// Queues a dead letter again, with all its attempts before it. Says whether there was such a one.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::report::{Period, ReportKind};
 use crate::{RegistrationId, UserId, WorkflowId};
 
 /// What a job is about: ids, never content, so that a job that runs late sees the row as it is then.
@@ -83,6 +84,98 @@ impl JobPayload for DeleteAccount {
     }
 }
 
+/// Make reports: those of a kind that are due, or one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MakeReport {
+    /// Of which kind.
+    pub report: ReportKind,
+    /// Of which period, as it prints; none for all that are due.
+    pub period: Option<String>,
+    /// Whether one that is there already is made again.
+    pub again: bool,
+}
+
+impl MakeReport {
+    /// All of a kind that are due.
+    pub fn due(report: ReportKind) -> Self {
+        Self {
+            report,
+            period: None,
+            again: false,
+        }
+    }
+
+    /// One that is missing.
+    pub fn missing(period: Period) -> Self {
+        Self {
+            report: period.kind(),
+            period: Some(period.to_string()),
+            again: false,
+        }
+    }
+
+    /// One, whether it is there or not.
+    pub fn again(period: Period) -> Self {
+        Self {
+            again: true,
+            ..Self::missing(period)
+        }
+    }
+}
+
+impl JobPayload for MakeReport {
+    const QUEUE: &'static str = "make-report";
+
+    /// One of each waits at most.
+    fn key(&self) -> Option<String> {
+        let period = self.period.as_deref().unwrap_or("due");
+        Some(format!(
+            "{}:{period}:{}",
+            self.report,
+            if self.again { "again" } else { "missing" }
+        ))
+    }
+}
+
+/// Send a report to where the configuration says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendReport {
+    /// Of which kind.
+    pub report: ReportKind,
+    /// Of which period, as it prints.
+    pub period: String,
+    /// How.
+    pub channel: ReportChannel,
+}
+
+/// A way for reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportChannel {
+    /// To `reports.mail_to`.
+    Mail,
+    /// To `reports.webhook_url`.
+    Webhook,
+}
+
+impl ReportChannel {
+    /// Its name, in rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReportChannel::Mail => "mail",
+            ReportChannel::Webhook => "webhook",
+        }
+    }
+}
+
+impl JobPayload for SendReport {
+    const QUEUE: &'static str = "send-report";
+
+    fn key(&self) -> Option<String> {
+        Some(format!("{}:{}:{}", self.report, self.period, self.channel.as_str()))
+    }
+}
+
 /// Declares payloads without content: the job looks for its own work.
 macro_rules! scheduled {
     ($($(#[$doc:meta])* $name:ident = $queue:literal,)*) => {
@@ -128,6 +221,8 @@ scheduled! {
     ComputeTrending = "compute-trending",
     /// Compute which workflows go together.
     ComputeRecommendations = "compute-recommendations",
+    /// Compare all counts with the rows that they count, and mend what differs.
+    ReconcileCounts = "reconcile-counts",
     /// Delete what was searched long ago.
     PruneSearchLog = "prune-search-log",
     /// Forget registrations that ended, attempts to log in and answers that need not be remembered.
