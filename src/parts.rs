@@ -133,6 +133,7 @@ async fn listen_for_metrics(settings: &Settings) -> Result<Option<TcpListener>> 
 /// # Errors
 /// A part failed.
 pub async fn run(shared: &Shared, wanted: Wanted, stop: CancellationToken) -> Result<()> {
+    // Before anything is counted.
     query_api::measures::install();
     let mut parts = JoinSet::new();
     if let Some(Api { listener, index }) = wanted.api {

@@ -24,6 +24,7 @@ mod problems;
 mod program;
 mod reactions;
 mod recommendations;
+mod reports;
 mod rights;
 mod rollup_command;
 mod search_log;

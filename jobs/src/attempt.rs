@@ -6,6 +6,7 @@ use metrics::{counter, histogram};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::Context;
 use crate::job::{Job, Permanent};
@@ -23,7 +24,10 @@ pub(crate) struct Failure {
 pub(crate) async fn attempt(job: &Job, context: &Context, payload: &[u8], id: &str, number: u32) -> Result<(), Failure> {
     let started = Instant::now();
     // A task of its own, so that a job which computes holds up neither other jobs nor the worker, and a panic ends only itself.
-    let work = AbortOnDropHandle::new(tokio::spawn(job.start(context.clone(), payload)));
+    // Whatever it logs carries its queue and id.
+    let span = tracing::info_span!("job", queue = %job.queue, id, attempt = number);
+    let work = job.start(context.clone(), payload).instrument(span);
+    let work = AbortOnDropHandle::new(tokio::spawn(work));
     let result = match timeout(job.at_most, work).await {
         Ok(Ok(result)) => result.map_err(|error| Failure {
             permanent: error.chain().any(|cause| cause.is::<Permanent>()),

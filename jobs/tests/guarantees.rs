@@ -3,11 +3,14 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use futures::FutureExt;
+use jobs::schedule::{Entry, Scheduler};
 use jobs::{Job, Workers};
 use store::files::Files;
+use store::queue::JobPayload;
 use store::queue::inspect::Status;
 use store::wake::Wake;
-use test_support::TestDb;
+use test_support::{TestDb, execute_on};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
@@ -212,4 +215,130 @@ async fn an_outage_of_the_database_is_waited_out_by_jobs_that_run_and_jobs_that_
     until(|| async { rows(&direct).await.iter().all(|row| row.status == Status::Done) }).await;
     running.stop().await;
     assert_eq!(trace.started(), 2);
+}
+
+/// A job that writes down when it was begun and when it was ended, and by which process.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Noted {
+    id: String,
+}
+
+impl JobPayload for Noted {
+    const QUEUE: &'static str = "noted";
+}
+
+/// Not a test: a process with a scheduler and workers, two of which run at once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by another test, as a process of its own"]
+async fn a_process_with_a_scheduler() {
+    let name = std::env::var("SCHEDULER_NAME").unwrap();
+    let mut settings = config::Settings::defaults().unwrap();
+    settings.database.url = config::Secret::new(std::env::var("VICTIM_DATABASE_URL").unwrap());
+    settings.jobs.heartbeat_s = 1;
+    settings.jobs.dead_after_s = 2;
+    settings.jobs.poll_ms = 20;
+    let db = store::db::connect(&settings.database).await.unwrap();
+    let files = Files::local(std::env::temp_dir()).unwrap();
+    let context = jobs::Context::new(db, files, Arc::new(settings), Wake::local());
+    let every_second = Entry::enqueued_by(
+        "noted",
+        |_times| "* * * * * *",
+        |db| {
+            async {
+                // Four a tick, so that both processes are always at some.
+                for _ in 0..4 {
+                    let id = ulid::Ulid::generate().to_string();
+                    store::queue::enqueue(db, &Noted { id }, None).await?;
+                }
+                Ok(vec![Noted::QUEUE.to_owned()])
+            }
+            .boxed()
+        },
+    );
+    tokio::spawn(Scheduler::new(context.clone(), vec![every_second]).unwrap().run());
+    let job = Job::new::<Noted, _, _>(move |context, noted| {
+        let name = name.clone();
+        async move {
+            let note = |what: &'static str| {
+                let (db, id, name) = (context.db.clone(), noted.id.clone(), name.clone());
+                async move {
+                    let mut connection = db.acquire().await.unwrap();
+                    let sql = format!("INSERT INTO notes (one, two, three) VALUES ('{id}', '{name}', '{what}')");
+                    execute_on(&mut connection, &sql).await;
+                }
+            };
+            note("begun").await;
+            tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+            note("ended").await;
+            Ok(())
+        }
+    });
+    Workers::new(context)
+        .job(job.at_once(2))
+        .run(CancellationToken::new())
+        .await
+        .unwrap();
+}
+
+fn spawn_scheduler(db: &TestDb, name: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "guarantees::a_process_with_a_scheduler", "--ignored"])
+        .env("VICTIM_DATABASE_URL", db.url())
+        .env("SCHEDULER_NAME", name)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Two processes with a worker and a scheduler each; one is killed while it is at some jobs.
+#[tokio::test]
+async fn two_schedulers_and_two_workers_lose_nothing_when_one_is_killed_and_fire_no_tick_twice() {
+    let db = TestDb::new().await;
+    db.execute(
+        "CREATE TABLE notes (place BIGINT AUTO_INCREMENT PRIMARY KEY, one VARCHAR(40), two VARCHAR(40), three VARCHAR(40))",
+    )
+    .await;
+    let count = async |what: &str| db.integer(&format!("SELECT COUNT(*) FROM notes WHERE {what}")).await;
+    let (mut victim, mut survivor) = (spawn_scheduler(&db, "victim"), spawn_scheduler(&db, "survivor"));
+    let at_work = |name: &str| {
+        format!(
+            "three = 'begun' AND two = '{name}' AND NOT EXISTS (SELECT 1 FROM notes AS later WHERE later.one = notes.one AND later.three = 'ended')"
+        )
+    };
+    until(|| async {
+        count("two = 'victim' AND three = 'ended'").await >= 4 && count("two = 'survivor' AND three = 'ended'").await >= 4
+    })
+    .await;
+    until(|| async { count(&at_work("victim")).await == 2 }).await;
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let ended = count("three = 'ended'").await;
+    until(|| async { count("three = 'ended'").await >= ended + 16 }).await;
+    // No more ticks; what is there is worked off.
+    db.execute("UPDATE schedules SET last_fired_at = '2100-01-01'").await;
+    until(|| async { db.integer("SELECT COUNT(*) FROM queue_jobs WHERE status <> 'Done'").await == 0 }).await;
+    survivor.kill().unwrap();
+    survivor.wait().unwrap();
+
+    let jobs = db.integer("SELECT COUNT(*) FROM queue_jobs").await;
+    assert_eq!(count("three = 'ended'").await, jobs, "every job was ended");
+    assert_eq!(
+        db.integer("SELECT COUNT(DISTINCT one) FROM notes WHERE three = 'ended'")
+            .await,
+        jobs,
+        "and none twice"
+    );
+    let again = "SELECT COUNT(*) FROM (SELECT one FROM notes WHERE three = 'begun' GROUP BY one HAVING COUNT(*) > 1) AS again";
+    let by_victim = "SELECT COUNT(*) FROM (SELECT one FROM notes WHERE three = 'begun' GROUP BY one
+                     HAVING COUNT(*) = 2 AND SUM(two = 'victim') = 1) AS again";
+    assert_eq!(
+        db.integer(again).await,
+        db.integer(by_victim).await,
+        "only what the dead one was at was begun again"
+    );
+    assert_eq!(db.integer(by_victim).await, 2);
+    // A tick fires within its second, in one transaction: four jobs, by one of the two.
+    let ticks = "SELECT COUNT(*) FROM (SELECT COUNT(*) AS jobs FROM queue_jobs GROUP BY UNIX_TIMESTAMP(created_at) DIV 1 HAVING jobs <> 4) AS odd";
+    assert_eq!(db.integer(ticks).await, 0);
 }

@@ -43,24 +43,25 @@ static QUEUES: Mutex<BTreeSet<(String, &'static str)>> = Mutex::new(BTreeSet::ne
 
 /// Begins to listen to what is counted, once a process, and keeps it from filling memory. On a runtime. Where something else listens
 /// already, nothing is to be told here.
-pub fn install() -> Option<PrometheusHandle> {
+pub fn install() {
     let handle = HANDLE.get_or_init(|| {
         let builder = PrometheusBuilder::new().set_buckets(BUCKETS_S).ok()?;
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).ok()?;
         describe();
+        let kept = handle.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                kept.run_upkeep();
+            }
+        });
         Some(handle)
     });
-    let handle = handle.clone()?;
-    let kept = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            kept.run_upkeep();
-        }
-    });
-    Some(handle)
+    if handle.is_none() {
+        tracing::warn!("something else listens to the metrics of this process, so none are told");
+    }
 }
 
 fn describe() {

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 use tracing::{debug, error, info, warn};
 
 use crate::context::ApiContext;
+use crate::measures;
 use crate::router::router;
 use crate::stall_guard::StallGuard;
 
@@ -64,6 +65,7 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
         .clone()
         .write_until(context.db.clone(), stop_noting.clone());
     let noting = tokio::spawn(noting);
+    measures::install();
     let app = router(context);
     let connections = TaskTracker::new();
     loop {
