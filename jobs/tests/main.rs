@@ -7,6 +7,7 @@ mod guarantees;
 mod recommendations;
 mod retention;
 mod reports;
+mod retention;
 mod rollups;
 mod schedule;
 mod support;

@@ -252,6 +252,31 @@ async fn days_are_those_of_the_configured_zone_and_what_they_cannot_be_summed_fr
     );
 }
 
+#[tokio::test]
+async fn what_was_dropped_with_old_events_is_no_data() {
+    let db = TestDb::new().await;
+    community(&db).await;
+    db.execute(&format!(
+        "INSERT INTO event_archives (table_name, month, ends_at, parts, rows_archived, state)
+         VALUES ('workflow_views', '2020-01-01', '{} 00:00:00', 1, 1, 'dropped')",
+        yesterday() - Days::new(10)
+    ))
+    .await;
+    let report = make_report(&context(&db), daily(yesterday())).await.unwrap();
+    assert_eq!(whole(&report, "people", "weekly_active"), 4);
+    for (section, key) in [
+        ("people", "monthly_active"),
+        ("people", "stickiness"),
+        ("retention", "second_week"),
+    ] {
+        let figure = report.figure(section, key).unwrap();
+        assert!(
+            figure.value.is_none() && figure.no_data.as_deref().unwrap().contains("dropped"),
+            "{figure:?}"
+        );
+    }
+}
+
 /// Puts a time of day on another day.
 trait WithDay {
     fn with_day_of(self, day: NaiveDate) -> Self;

@@ -23,8 +23,8 @@ use crate::error::{ApiError, LoggedCause};
 use crate::facades::{algolia, meilisearch};
 use crate::handlers::{
     admin, blocks, collections, comments, follows, health, likes, me, overview, own_tokens, password_resets, previews,
-    publication, ratings, recommendations, registrations, reports, search, search_events, sessions, similar, suggest, tags, trending, users,
-    views, workflow, workflow_file, workflow_rack, workflows,
+    publication, ratings, recommendations, registrations, reports, search, search_events, sessions, similar, suggest, tags,
+    trending, users, views, workflow, workflow_file, workflow_rack, workflows,
 };
 use crate::{document, idempotency, limit, observe};
 

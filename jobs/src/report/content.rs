@@ -38,6 +38,7 @@ const STILL_NOW: TimeDelta = TimeDelta::hours(48);
 /// Why there is no number, where several say so.
 const LONG_PAST: &str = "measured when a report is made, and this period was long past";
 const NO_ROWS: &str = "nothing writes it down yet";
+const DROPPED: &str = "views and downloads of that time were archived and dropped (`events.keep_days`)";
 const NOTHING_TO_DIVIDE: &str = "there was nothing to take a share of";
 
 /// Makes a report out of what rows say now.
@@ -70,7 +71,7 @@ pub(crate) async fn compute(context: &Context, period: Period) -> anyhow::Result
     let daily = maker.daily(&mut db).await?;
     let mut checks = Vec::new();
     let sections = vec![
-        maker.people(&mut db, &daily).await?,
+        maker.people(&daily),
         maker.uploads(&mut db, &daily, &mut checks).await?,
         maker.attention(&daily),
         maker.leaders(&mut db, &daily, &mut checks).await?,
@@ -117,11 +118,23 @@ struct ByDay {
     sums: Option<BTreeMap<NaiveDate, Sums>>,
     /// By account, the days on which it did something: bit 0 is the period's last day.
     active: HashMap<u64, u64>,
+    /// The period's last day.
+    last: NaiveDate,
     /// The day of the first account.
     since: NaiveDate,
+    /// The first day of which no views and downloads were dropped.
+    kept_since: NaiveDate,
 }
 
 impl ByDay {
+    /// As [`ByDay::active_within`], if all that tells is still there.
+    fn active(&self, back: u64, days: u64) -> Result<u64, &'static str> {
+        if self.last - Days::new(back + days - 1) < self.kept_since {
+            return Err(DROPPED);
+        }
+        Ok(self.active_within(back, days))
+    }
+
     /// Accounts that did something on any of `days` days, the last of which lies `back` days before the period's last one.
     fn active_within(&self, back: u64, days: u64) -> u64 {
         let mask = mask(back, days);
@@ -193,13 +206,19 @@ impl Maker<'_> {
             sources::active_users(db, span, |user| *active.entry(user.0).or_default() |= 1 << back).await?;
         }
         let since = sources::first_registration(db).await?;
+        let kept_since = sources::events_kept_since(db).await?;
         Ok(ByDay {
             registrations: self.by_day(sources::registrations_by_quarter(db, span).await?),
             uploads: self.by_day(sources::uploads_by_quarter(db, span).await?),
             searches: self.by_day(sources::searches_by_quarter(db, span).await?),
             sums,
             active,
+            last: end - Days::new(1),
             since: since.map_or(NaiveDate::MAX, |at| self.calendar.day_of(at)),
+            // A day that is there in part only is not.
+            kept_since: kept_since.map_or(NaiveDate::MIN, |at| {
+                self.calendar.day_of(at - TimeDelta::seconds(1)) + Days::new(1)
+            }),
         })
     }
 
@@ -244,7 +263,7 @@ impl Maker<'_> {
         }
     }
 
-    async fn people(&self, _db: &mut Conn, daily: &ByDay) -> anyhow::Result<Section> {
+    fn people(&self, daily: &ByDay) -> Section {
         let mut section = Section::new("people", "People");
         let (period, previous) = (self.period, self.period.previous());
         section.count(
@@ -254,47 +273,56 @@ impl Maker<'_> {
             sum(&daily.registrations, previous),
         );
         let (days, days_before) = (self.length(), previous.days().count() as u64);
-        section.count(
-            "active",
-            "Active accounts",
-            daily.active_within(0, days),
-            daily.active_within(days, days_before),
-        );
-        let mean = |back: u64, days: u64| {
+        let active = |back: u64, days: u64| daily.active(back, days).map(Amount::Whole);
+        let mean = |back: u64, days: u64| -> Result<Amount, &'static str> {
+            daily.active(back, days)?;
             let sum: u64 = (back..back + days).map(|day| daily.active_within(day, 1)).sum();
-            Amount::Real(sum as f64 / days as f64)
+            Ok(Amount::Real(sum as f64 / days as f64))
         };
-        let mean_now = mean(0, days);
-        section.number(
-            "daily_active",
-            "Active a day, in the mean",
-            Unit::Number,
-            Ok(mean_now),
-            Some(mean(days, days_before)),
-        );
-        section.count(
-            "weekly_active",
-            "Active within the last 7 days",
-            daily.active_within(0, 7),
-            daily.active_within(days, 7),
-        );
-        let monthly = daily.active_within(0, 30);
-        section.count(
-            "monthly_active",
-            "Active within the last 30 days",
-            monthly,
-            daily.active_within(days, 30),
-        );
-        let stickiness = match monthly {
-            0 => Err(NOTHING_TO_DIVIDE),
-            _ => Ok(Amount::Real(mean_now.as_f64() / monthly as f64)),
+        let (mean_now, mean_before) = (mean(0, days), mean(days, days_before).ok());
+        let monthly = active(0, 30);
+        let stickiness = match (mean_now, monthly) {
+            (Ok(mean), Ok(Amount::Whole(monthly))) if monthly > 0 => Ok(Amount::Real(mean.as_f64() / monthly as f64)),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+            _ => Err(NOTHING_TO_DIVIDE),
         };
-        section.number("stickiness", "Of those, active on a day", Unit::Share, stickiness, None);
-        let last = self.period.end() - Days::new(1);
+        for (key, title, unit, value, before) in [
+            (
+                "active",
+                "Active accounts",
+                Unit::Count,
+                active(0, days),
+                active(days, days_before).ok(),
+            ),
+            (
+                "daily_active",
+                "Active a day, in the mean",
+                Unit::Number,
+                mean_now,
+                mean_before,
+            ),
+            (
+                "weekly_active",
+                "Active within the last 7 days",
+                Unit::Count,
+                active(0, 7),
+                active(days, 7).ok(),
+            ),
+            (
+                "monthly_active",
+                "Active within the last 30 days",
+                Unit::Count,
+                monthly,
+                active(days, 30).ok(),
+            ),
+            ("stickiness", "Of those, active on a day", Unit::Share, stickiness, None),
+        ] {
+            section.number(key, title, unit, value, before);
+        }
         section
             .series
             .push(self.series("active_by_day", "Active accounts by day", |day| {
-                let back = (last - day).num_days();
+                let back = (daily.last - day).num_days();
                 u64::try_from(back)
                     .ok()
                     .filter(|back| *back < ACTIVE_DAYS)
@@ -305,7 +333,7 @@ impl Maker<'_> {
             .push(self.series("new_accounts_by_day", "New accounts by day", |day| {
                 daily.registrations.get(&day).copied().unwrap_or_default()
             }));
-        Ok(section)
+        section
     }
 
     async fn uploads(&self, db: &mut Conn, daily: &ByDay, checks: &mut Vec<Check>) -> anyhow::Result<Section> {
@@ -552,6 +580,11 @@ impl Maker<'_> {
     /// Of those who registered in one week, how many did something in each week after. Weeks are counted back from the period's end.
     async fn retention(&self, db: &mut Conn, daily: &ByDay) -> anyhow::Result<Section> {
         let mut section = Section::new("retention", "Who stays");
+        let title = "Came back in the week after they registered";
+        if let Err(reason) = daily.active(0, ACTIVE_DAYS) {
+            section.no_data("second_week", title, Unit::Share, reason);
+            return Ok(section);
+        }
         let end = self.period.end();
         let first = end - Days::new((WEEKS * WEEK) as u64);
         let mut sizes = [0_u64; WEEKS];
@@ -597,7 +630,7 @@ impl Maker<'_> {
         }
         section.number(
             "second_week",
-            "Came back in the week after they registered",
+            title,
             Unit::Share,
             share(stayed[1][1], sizes[1]),
             share(stayed[2][1], sizes[2]).ok(),
@@ -820,7 +853,11 @@ impl Maker<'_> {
             ("reactions", &reactions, daily.since),
             ("uploads", &daily.uploads, daily.since),
             ("new accounts", &daily.registrations, daily.since),
-            ("active accounts", &active, daily.since.max(active_since)),
+            (
+                "active accounts",
+                &active,
+                daily.since.max(active_since).max(daily.kept_since),
+            ),
             ("searches", &daily.searches, daily.since.max(searched_since)),
         ] {
             let line = Daily { noun, counts, since };

@@ -559,3 +559,15 @@ pub async fn feeds_wanted(db: &mut Conn, between: Between) -> Result<u64, StoreE
     .await?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
+
+/// The first moment from which on all views and downloads are there still; none when nothing was ever dropped (`events.keep_days`).
+///
+/// # Errors
+/// The database refused.
+pub async fn events_kept_since(db: &mut Conn) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT MAX(ends_at) AS "ends_at: DateTime<Utc>" FROM event_archives WHERE state IN ('dropping', 'dropped')"#
+    )
+    .fetch_one(db)
+    .await?)
+}
