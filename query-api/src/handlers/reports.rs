@@ -225,7 +225,13 @@ impl Format {
         ReportFormat,
     ),
     responses(
-        (status = 200, description = "The report", body = Object),
+        (
+            status = 200, description = "The report",
+            content(
+                (Object = "application/json"), (String = "text/html"), (String = "text/csv"),
+                (String = "application/vnd.apache.parquet"),
+            ),
+        ),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 422, body = Problem),
     ),

@@ -6,6 +6,10 @@ use std::str::FromStr;
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
+/// Years that reports can be of: before Live there was nothing to share, and columns end with the last.
+const FIRST_YEAR: i32 = 2000;
+const LAST_YEAR: i32 = 9998;
+
 /// How long a report's period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,7 +86,7 @@ impl Period {
         first
             .map(|first| Self { kind, first })
             // What reads otherwise would be another row's name for the same.
-            .filter(|period| period.to_string() == text)
+            .filter(|period| period.to_string() == text && (FIRST_YEAR..=LAST_YEAR).contains(&period.first.year()))
             .ok_or_else(|| {
                 let example = match kind {
                     ReportKind::Daily => "2026-03-01",
@@ -167,6 +171,8 @@ mod tests {
             (ReportKind::Monthly, "2026-13"),
             (ReportKind::Monthly, "2026-03-01"),
             (ReportKind::Daily, "+2026-03-01"),
+            (ReportKind::Daily, "0001-01-01"),
+            (ReportKind::Monthly, "9999-12"),
             (ReportKind::Daily, ""),
         ] {
             assert!(Period::parse(kind, wrong).is_err(), "{wrong}");
