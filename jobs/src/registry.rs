@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use store::queue::{
-    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, MakeReport, ParseRack, PruneFeeds, PruneIndexLog,
-    PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SendMail, SendReport, SweepFiles,
-    SweepPending, TendFeeds,
+    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, MakeReport, ParseRack, PruneFeeds,
+    PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SendMail,
+    SendReport, SweepFiles, SweepPending, TendFeeds,
 };
 
 use crate::{
-    Context, Job, compute_recommendations, compute_trending, delete_account, extend_partitions, forget_addresses, make_report, parse_rack, prune_feeds,
-    prune_index_log, prune_jobs, prune_search_log, prune_traces, reconcile_counts, repair_counts, retire_events, roll_up, send_mail,
-    send_report, sweep_files, sweep_pending, tend_feeds,
+    Context, Job, compute_recommendations, compute_trending, delete_account, extend_partitions, forget_addresses, make_report,
+    parse_rack, prune_feeds, prune_index_log, prune_jobs, prune_search_log, prune_traces, reconcile_counts, repair_counts,
+    retire_events, roll_up, send_mail, send_report, sweep_files, sweep_pending, tend_feeds,
 };
 
 /// For a job that goes through all files, on whatever store they are, or through all events.

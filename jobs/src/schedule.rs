@@ -18,8 +18,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use store::index_node::{self, IndexJob};
 use store::queue::{
-    ComputeRecommendations, ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, MakeReport, PruneFeeds, PruneIndexLog, PruneJobs,
-    PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SweepFiles, SweepPending, TendFeeds, enqueue,
+    ComputeRecommendations, ComputeTrending, ExtendPartitions, ForgetAddresses, JobPayload, MakeReport, PruneFeeds,
+    PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, RetireEvents, RollUp, SweepFiles,
+    SweepPending, TendFeeds, enqueue,
 };
 use store::report::ReportKind;
 use store::schedule::Line;

@@ -5,7 +5,6 @@ mod attempts;
 mod gate;
 mod guarantees;
 mod recommendations;
-mod retention;
 mod reports;
 mod retention;
 mod rollups;

@@ -19,9 +19,9 @@ pub mod work;
 
 pub use enqueue::{Options, enqueue, enqueue_on, enqueue_with};
 pub use payload::{
-    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, JobPayload, MakeReport, ParseRack, PruneFeeds,
-    PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, ReportChannel, RetireEvents, RollUp, SendMail,
-    SendReport, SweepFiles, SweepPending, TendFeeds,
+    ComputeRecommendations, ComputeTrending, DeleteAccount, ExtendPartitions, ForgetAddresses, JobPayload, MakeReport, ParseRack,
+    PruneFeeds, PruneIndexLog, PruneJobs, PruneSearchLog, PruneTraces, ReconcileCounts, RepairCounts, ReportChannel,
+    RetireEvents, RollUp, SendMail, SendReport, SweepFiles, SweepPending, TendFeeds,
 };
 pub use stuck::{forget_dead_parses, stuck_workflows};
 
