@@ -220,6 +220,14 @@ impl TestApp {
         self.stop.cancel();
     }
 
+    /// Removes pictures and sounds that nothing names, as the nightly sweep does with those of the day before.
+    pub(crate) async fn sweep_media(&self) {
+        let of_now = chrono::TimeDelta::seconds(-60);
+        store::media::remove_unnamed(self.db.pool(), &self.files, of_now)
+            .await
+            .expect("sweep the files");
+    }
+
     /// How many files are stored.
     pub(crate) async fn stored_files(&self) -> usize {
         use futures::TryStreamExt;

@@ -401,6 +401,7 @@ async fn a_profile_is_shown_as_its_owner_wrote_it() {
         assert_eq!(got.bytes().await.expect("bytes"), picture);
     }
     let folder = app.settings.files_dir().join(format!("media/avatars/{}", user.id));
+    app.sweep_media().await;
     assert_eq!(
         std::fs::read_dir(&folder).expect("a folder").count(),
         1,

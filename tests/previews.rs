@@ -85,6 +85,7 @@ async fn previews_are_sniffed_served_with_their_type_replaced_and_removed() {
 
     assert_eq!(stored(&app), 2);
     put(&app, &author, &image, b"GIF89a another").await;
+    app.sweep_media().await;
     assert_eq!(stored(&app), 2, "the one before is gone");
     let gone = app.send(&author, Method::DELETE, &audio, None).await;
     assert_eq!(
@@ -96,5 +97,6 @@ async fn previews_are_sniffed_served_with_their_type_replaced_and_removed() {
         .await
         .assert_problem(StatusCode::NOT_FOUND, "not_found");
     app.send(&author, Method::DELETE, &workflow, None).await;
+    app.sweep_media().await;
     assert_eq!(stored(&app), 0);
 }

@@ -87,7 +87,8 @@ impl Index {
     /// A new generation with a document for every workflow that may be shown.
     async fn filled(&self, db: &Db, payload: Payload, progress: &mut impl FnMut(BuildProgress)) -> Result<Writer, IndexError> {
         let generation = Arc::new(Generation::create(self.next_generation_dir())?);
-        let mut writer = Writer::open(generation, payload.clone(), self.shared.writer_memory_bytes)?;
+        let memory = self.shared.writer_memory_bytes;
+        let mut writer = Writer::for_build(generation, payload.clone(), memory)?;
         let mut connection = db.acquire().await.map_err(StoreError::from)?;
         let of = store::document::count_roughly(&mut connection).await?;
         let mut done = 0;
@@ -106,7 +107,7 @@ impl Index {
         }
         blocking(move || {
             writer.commit(payload)?;
-            Ok(writer)
+            Ok(writer.into_follower(memory)?)
         })
         .await
     }

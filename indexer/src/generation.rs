@@ -119,7 +119,38 @@ impl Writer {
     /// Opens the writer of a generation.
     pub(crate) fn open(generation: Arc<Generation>, committed: Payload, memory_bytes: usize) -> tantivy::Result<Self> {
         // One thread: batches are small, and each thread would make a segment of its own at every commit.
-        let writer = generation.index.writer_with_num_threads(1, memory_bytes)?;
+        Self::with_threads(generation, committed, memory_bytes, 1)
+    }
+
+    /// For a build, which commits once: as many threads as there are processors, up to four.
+    pub(crate) fn for_build(generation: Arc<Generation>, committed: Payload, memory_bytes: usize) -> tantivy::Result<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = processors
+            .min(MAX_BUILD_THREADS)
+            .min(memory_bytes / MIN_THREAD_MEMORY_BYTES)
+            .max(1);
+        Self::with_threads(generation, committed, memory_bytes, threads)
+    }
+
+    /// The writer of a build that is over, for following. Merges that run are waited for.
+    pub(crate) fn into_follower(self, memory_bytes: usize) -> tantivy::Result<Self> {
+        let Self {
+            generation,
+            writer,
+            committed,
+            ..
+        } = self;
+        writer.wait_merging_threads()?;
+        Self::open(generation, committed, memory_bytes)
+    }
+
+    fn with_threads(
+        generation: Arc<Generation>,
+        committed: Payload,
+        memory_bytes: usize,
+        threads: usize,
+    ) -> tantivy::Result<Self> {
+        let writer = generation.index.writer_with_num_threads(threads, memory_bytes)?;
         writer.set_merge_policy(Box::new(merge_policy()));
         Ok(Self {
             generation,
@@ -167,6 +198,12 @@ impl Writer {
         Ok(())
     }
 }
+
+/// Threads of a build, at most: the database is read meanwhile.
+const MAX_BUILD_THREADS: usize = 4;
+
+/// What tantivy asks for each thread, in bytes.
+const MIN_THREAD_MEMORY_BYTES: usize = 15_000_000;
 
 /// Small segments are merged early, since a commit every 200 ms would make thousands; and a segment a quarter of which is deleted is
 /// written anew, since scores and memory are those of all documents, deleted ones included. Tantivy never merges for deletions alone.

@@ -1,4 +1,4 @@
-//! Remove stored files that no workflow names.
+//! Remove stored files that no row names.
 
 use chrono::TimeDelta;
 use store::queue::SweepFiles;
@@ -11,6 +11,10 @@ pub(crate) async fn run(context: Context, _job: SweepFiles) -> anyhow::Result<()
     let removed = store::unnamed_files::remove(&context.db, &context.files, keep).await?;
     if removed > 0 {
         tracing::info!(files = removed, "removed stored files that no workflow names");
+    }
+    let removed = store::media::remove_unnamed(&context.db, &context.files, keep).await?;
+    if removed > 0 {
+        tracing::info!(files = removed, "removed pictures and sounds that nothing names");
     }
     Ok(())
 }

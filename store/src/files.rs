@@ -229,6 +229,24 @@ impl Files {
         })
     }
 
+    /// When the file of a path was put, if it is stored: see [`crate::media`].
+    pub(crate) async fn put_at(&self, path: &str) -> Result<Option<DateTime<Utc>>, FilesError> {
+        match self.store.head(&Path::from(path)).await {
+            Ok(meta) => Ok(Some(meta.last_modified)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Paths in a folder of the store, with when each was put, in no order: see [`crate::media`].
+    pub(crate) fn list_paths(&self, folder: &str) -> BoxStream<'static, Result<(String, DateTime<Utc>), FilesError>> {
+        self.store
+            .list(Some(&Path::from(folder)))
+            .map_ok(|meta| (meta.location.to_string(), meta.last_modified))
+            .map_err(FilesError::from)
+            .boxed()
+    }
+
     /// Deletes a file by its path: see [`crate::media`].
     pub(crate) async fn delete_path(&self, path: &str) -> Result<(), FilesError> {
         match self.store.delete(&Path::from(path)).await {

@@ -1,11 +1,14 @@
-//! Pictures and sounds that belong to one row each, in the file store beside the racks. They are not shared, so that whoever replaces
-//! one deletes the one before.
+//! Pictures and sounds that belong to one row each, in the file store beside the racks. Nobody deletes one that another takes the place of:
+//! a third may be naming it again at that moment. A sweep removes what no row names, under the row's lock.
 
 use std::fmt;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt;
 
 use crate::files::{FileHash, Files, FilesError, OpenFile};
+use crate::{Conn, Db, StoreError};
 
 /// Folder of the store that holds them.
 const FOLDER: &str = "media";
@@ -67,6 +70,13 @@ impl MediaPath {
         MediaKind::ALL.into_iter().find_map(|kind| Self::parse(column, kind, owner))
     }
 
+    /// Reads where a stored file is, and gives whose it is with it.
+    fn locate(path: &str) -> Option<(Self, MediaKind, u64)> {
+        let owner = path.rsplit('/').nth(1)?.parse().ok()?;
+        let found = |kind| Some((Self::parse(path, kind, owner)?, kind, owner));
+        MediaKind::ALL.into_iter().find_map(found)
+    }
+
     /// As the column holds it.
     pub fn as_str(&self) -> &str {
         &self.path
@@ -95,6 +105,78 @@ impl fmt::Display for MediaPath {
 /// The store failed.
 pub async fn put(files: &Files, path: &MediaPath, bytes: Bytes) -> Result<(), FilesError> {
     files.put_path(path.as_str(), bytes).await
+}
+
+/// Stores one again if it is gone, in a transaction that has just named it: a sweep may have removed it between [`put`] and then, and cannot
+/// until the commit.
+///
+/// # Errors
+/// The store failed.
+pub async fn keep(files: &Files, path: &MediaPath, bytes: Bytes) -> Result<(), FilesError> {
+    match files.put_at(path.as_str()).await? {
+        Some(_) => Ok(()),
+        None => put(files, path, bytes).await,
+    }
+}
+
+/// Removes what no row names and what was put more than `keep` ago. Returns how many.
+///
+/// # Errors
+/// The database or the file store refused; what was removed so far stays removed, and running again goes on.
+pub async fn remove_unnamed(db: &Db, files: &Files, keep: TimeDelta) -> Result<u64, StoreError> {
+    let young = Utc::now() - keep;
+    let mut removed = 0;
+    let mut listed = files.list_paths(FOLDER);
+    while let Some((path, put_at)) = listed.try_next().await? {
+        if let Some((path, kind, owner)) = MediaPath::locate(&path)
+            && put_at < young
+            && remove_if_unnamed(db, files, &path, kind, owner, young).await?
+        {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+async fn remove_if_unnamed(
+    db: &Db,
+    files: &Files,
+    path: &MediaPath,
+    kind: MediaKind,
+    owner: u64,
+    young: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    // Whoever names it holds the row from before they look whether it is there.
+    let named = named(&mut tx, kind, owner).await?;
+    let remove = named.as_deref() != Some(path.as_str()) && files.put_at(path.as_str()).await?.is_some_and(|at| at < young);
+    if remove {
+        delete(files, path).await?;
+    }
+    tx.commit().await?;
+    Ok(remove)
+}
+
+/// What a row names, with its lock.
+async fn named(db: &mut Conn, kind: MediaKind, owner: u64) -> Result<Option<String>, StoreError> {
+    let found = match kind {
+        MediaKind::Avatar => {
+            sqlx::query_scalar!("SELECT avatar_path FROM users WHERE id = ? FOR UPDATE", owner)
+                .fetch_optional(db)
+                .await?
+        }
+        MediaKind::PreviewAudio => {
+            sqlx::query_scalar!("SELECT preview_audio_path FROM workflows WHERE id = ? FOR UPDATE", owner)
+                .fetch_optional(db)
+                .await?
+        }
+        MediaKind::PreviewImage => {
+            sqlx::query_scalar!("SELECT preview_image_path FROM workflows WHERE id = ? FOR UPDATE", owner)
+                .fetch_optional(db)
+                .await?
+        }
+    };
+    Ok(found.flatten())
 }
 
 /// Opens one for reading.

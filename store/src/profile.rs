@@ -126,17 +126,13 @@ pub async fn change(db: &mut Conn, id: UserId, changes: &ProfileChanges) -> Resu
     Ok(())
 }
 
-/// Names another picture, or none. Returns the one before.
+/// Names another picture, or none.
 ///
 /// # Errors
 /// The database refused.
-pub async fn set_avatar(db: &mut Conn, id: UserId, path: Option<&str>) -> Result<Option<String>, StoreError> {
-    let before = sqlx::query_scalar!("SELECT avatar_path FROM users WHERE id = ? FOR UPDATE", id)
-        .fetch_optional(&mut *db)
-        .await?
-        .flatten();
+pub async fn set_avatar(db: &mut Conn, id: UserId, path: Option<&str>) -> Result<(), StoreError> {
     sqlx::query!("UPDATE users SET avatar_path = ? WHERE id = ?", path, id)
         .execute(db)
         .await?;
-    Ok(before)
+    Ok(())
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use store::files::{FileHash, Files, FilesError};
+use store::media::{self, MediaKind, MediaPath};
 use store::unnamed_files;
 use tempfile::TempDir;
 use test_support::TestDb;
@@ -91,4 +92,40 @@ async fn the_sweep_removes_what_is_old_and_unnamed_and_nothing_else() {
     assert!(files.find(named).await.unwrap().is_some());
     assert!(files.find(unnamed).await.unwrap().is_none());
     assert!(folder.path().join("files/racks/notes.txt").is_file());
+}
+
+#[tokio::test]
+async fn pictures_and_sounds_go_when_they_are_old_and_no_row_names_them() {
+    let db = TestDb::new().await;
+    let (_folder, files) = files();
+    let mut paths = Vec::new();
+    for (kind, owner, bytes) in [
+        (MediaKind::Avatar, 1, "named"),
+        (MediaKind::Avatar, 1, "replaced"),
+        (MediaKind::PreviewAudio, 7, "named"),
+        (MediaKind::PreviewImage, 7, "taken back"),
+        (MediaKind::PreviewImage, 8, "of a workflow that is gone"),
+    ] {
+        let path = MediaPath::of(kind, owner, bytes.as_bytes(), "png");
+        media::put(&files, &path, Bytes::from(bytes)).await.unwrap();
+        paths.push(path);
+    }
+    db.execute(&format!(
+        "INSERT INTO users (id, username, email, password, avatar_path) VALUES (1, 'producer-001', 'producer-001@example.org', '!', '{}');
+         INSERT INTO workflows (id, user_id, title, slug, rack_type, adg_file_path, preview_audio_path)
+         VALUES (7, 1, 'Named', 'named', 'instrument', 'x', '{}')",
+        paths[0], paths[2]
+    ))
+    .await;
+    assert_eq!(
+        media::remove_unnamed(db.pool(), &files, TimeDelta::hours(1)).await.unwrap(),
+        0
+    );
+    let gone = media::remove_unnamed(db.pool(), &files, TimeDelta::seconds(-60))
+        .await
+        .unwrap();
+    assert_eq!(gone, 3);
+    for (path, is_there) in paths.iter().zip([true, false, true, false, false]) {
+        assert_eq!(media::open(&files, path).await.is_ok(), is_there, "{path}");
+    }
 }

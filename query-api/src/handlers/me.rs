@@ -237,17 +237,15 @@ pub(crate) async fn remove_avatar(State(context): State<ApiContext>, user: Signe
 async fn replace_avatar(context: &ApiContext, id: UserId, new: Option<(MediaPath, Bytes)>) -> Result<(), ApiError> {
     let (db, files) = (context.db.clone(), context.files.clone());
     detached(async move {
-        let path = new.as_ref().map(|(path, _)| path.clone());
-        if let Some((path, bytes)) = new {
-            media::put(&files, &path, bytes).await?;
+        if let Some((path, bytes)) = &new {
+            media::put(&files, path, bytes.clone()).await?;
         }
         let mut tx = db.begin().await.map_err(StoreError::from)?;
-        let before = profile::set_avatar(&mut tx, id, path.as_ref().map(MediaPath::as_str)).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        let before = before.and_then(|before| MediaPath::parse(&before, MediaKind::Avatar, id.0));
-        if let Some(before) = before.filter(|before| Some(before) != path.as_ref()) {
-            media::delete(&files, &before).await?;
+        profile::set_avatar(&mut tx, id, new.as_ref().map(|(path, _)| path.as_str())).await?;
+        if let Some((path, bytes)) = new {
+            media::keep(&files, &path, bytes).await?;
         }
+        tx.commit().await.map_err(StoreError::from)?;
         Ok(())
     })
     .await

@@ -206,7 +206,7 @@ pub(crate) async fn delete_preview_image(
     set(&context, workflow.id, Preview::Image, None).await
 }
 
-/// Stores the new file first, names it, and then deletes the one before: at no time does the row name what is not there.
+/// Stores the new file first and names it then: at no time does the row name what is not there. A sweep takes the one before.
 async fn set(
     context: &ApiContext,
     id: WorkflowId,
@@ -214,29 +214,30 @@ async fn set(
     new: Option<(Bytes, &'static str)>,
 ) -> Result<Json<PreviewBody>, ApiError> {
     let kind = kind_of(which);
-    let path = match new {
+    let new = match new {
         Some((bytes, ending)) => {
             let path = MediaPath::of(kind, id.0, &bytes, ending);
-            media::put(&context.files, &path, bytes).await?;
-            Some(path)
+            media::put(&context.files, &path, bytes.clone()).await?;
+            Some((path, bytes))
         }
         None => None,
     };
-    let named = path.clone();
-    let before = in_transaction(context, move |tx| {
-        let named = named.clone();
+    let files = context.files.clone();
+    in_transaction(context, move |tx| {
+        let (files, new) = (files.clone(), new.clone());
         Box::pin(async move {
             if !workflow::lock(tx, id).await? {
                 return Err(Refused::Api(ApiError::NotFound("workflow")));
             }
-            Ok(workflow::set_preview(tx, id, which, named.as_ref().map(MediaPath::as_str)).await?)
+            let path = new.as_ref().map(|(path, _)| path.as_str());
+            workflow::set_preview(tx, id, which, path).await?;
+            if let Some((path, bytes)) = new {
+                media::keep(&files, &path, bytes).await.map_err(ApiError::from)?;
+            }
+            Ok(())
         })
     })
     .await?;
-    let before = before.and_then(|before| MediaPath::parse(&before, kind, id.0));
-    if let Some(before) = before.filter(|before| Some(before) != path.as_ref()) {
-        media::delete(&context.files, &before).await?;
-    }
     let mut db = context.connection().await?;
     let workflow = workflow::find(&mut db, id).await?.ok_or(ApiError::NotFound("workflow"))?;
     Ok(Json(PreviewBody::of(&workflow)))

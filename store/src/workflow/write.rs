@@ -155,28 +155,14 @@ pub async fn publish(db: &mut Conn, id: WorkflowId) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database refused.
-pub async fn set_preview(
-    db: &mut Conn,
-    id: WorkflowId,
-    preview: Preview,
-    path: Option<&str>,
-) -> Result<Option<String>, StoreError> {
-    let before = sqlx::query!(
-        "SELECT preview_audio_path, preview_image_path FROM workflows WHERE id = ?",
-        id
-    )
-    .fetch_optional(&mut *db)
-    .await?;
+pub async fn set_preview(db: &mut Conn, id: WorkflowId, preview: Preview, path: Option<&str>) -> Result<(), StoreError> {
     match preview {
         Preview::Audio => sqlx::query!("UPDATE workflows SET preview_audio_path = ? WHERE id = ?", path, id),
         Preview::Image => sqlx::query!("UPDATE workflows SET preview_image_path = ? WHERE id = ?", path, id),
     }
     .execute(db)
     .await?;
-    Ok(before.and_then(|before| match preview {
-        Preview::Audio => before.preview_audio_path,
-        Preview::Image => before.preview_image_path,
-    }))
+    Ok(())
 }
 
 /// Hides it from everybody but its author.
