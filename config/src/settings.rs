@@ -341,8 +341,8 @@ sections! {
         half_life_days: f64,
         /// Most workflows of one person from which likeness is computed.
         most_interactions: usize,
-        /// People who took each of two workflows, at which their likeness is half of the cosine.
-        shrinkage: f64,
+        /// People who took each of two workflows, at which their likeness is half of the cosine: what it is chosen from.
+        shrinkages: Vec<f64>,
         /// Neighbours of a workflow.
         neighbours: usize,
         /// Most workflows of one person from which a list is made.

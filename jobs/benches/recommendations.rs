@@ -107,9 +107,13 @@ fn main() -> Result<(), config::SettingsError> {
     print("turn it over", start.elapsed());
     forget_peak();
     let start = Instant::now();
+    let shrinkage = takers.best_shrinkage(&settings.shrinkages);
+    print("choose a shrinkage", start.elapsed());
+    forget_peak();
+    let start = Instant::now();
     let mut kept = 0;
     for first in (0..takers.len()).step_by(BLOCK) {
-        let block = takers.neighbours(&settings, first..(first + BLOCK).min(takers.len()));
+        let block = takers.neighbours(settings.neighbours, shrinkage, first..(first + BLOCK).min(takers.len()));
         kept += block.iter().map(|(_, neighbours)| neighbours.len()).sum::<usize>();
     }
     print("compare all workflows", start.elapsed());

@@ -53,16 +53,24 @@ pub async fn compute_recommendations(
     .context("read what people did")?;
 
     let generation = recommendation::begin(&mut *db.acquire().await?, as_of).await?;
+    let interactions = collected.interactions();
     let takers = Arc::new(
         tokio::task::spawn_blocking(move || collected.finish())
             .await
             .context("turn")?,
     );
+    let shrinkage = tokio::task::spawn_blocking({
+        let (takers, shrinkages) = (Arc::clone(&takers), settings.shrinkages.clone());
+        move || takers.best_shrinkage(&shrinkages)
+    })
+    .await
+    .context("choose a shrinkage")?;
+    tracing::info!(shrinkage, interactions, workflows = takers.len(), "compare workflows");
     let mut workflows = 0;
     for first in (0..takers.len()).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(takers.len());
-        let (takers, settings) = (Arc::clone(&takers), settings.clone());
-        let neighbours = tokio::task::spawn_blocking(move || takers.neighbours(&settings, block))
+        let (takers, kept) = (Arc::clone(&takers), settings.neighbours);
+        let neighbours = tokio::task::spawn_blocking(move || takers.neighbours(kept, shrinkage, block))
             .await
             .context("compare workflows")?;
         workflows += neighbours.len();

@@ -315,7 +315,8 @@ fn measure(
         of_popularity.add(&list, &person.held_back);
     }
 
-    let neighbours = by_workflow(&weighted, settings, settings.neighbours);
+    let shrinkage = weighted.best_shrinkage(&settings.shrinkages);
+    let neighbours = by_workflow(&weighted, settings.neighbours, shrinkage);
     let (mut of_bare, mut of_list) = (sums(), sums());
     let rules = Rules {
         limit: LIST,
@@ -358,12 +359,8 @@ fn measure(
     let mut plain = None;
     let mut best: Option<Measured> = None;
     for shrinkage in SHRINKAGES {
-        let changed = RecommendationSettings {
-            shrinkage,
-            ..settings.clone()
-        };
         let most = NEIGHBOURS.iter().copied().max().unwrap_or_default().max(settings.neighbours);
-        let all = by_workflow(&counted, &changed, most);
+        let all = by_workflow(&counted, most, shrinkage);
         if shrinkage == 0.0 {
             plain = Some(of_knn(shrinkage, settings.neighbours, &all));
         }
@@ -381,7 +378,7 @@ fn measure(
         workflows: weighted.len(),
         interactions: learnt.iter().map(Vec::len).sum(),
         held_back: people.iter().map(|person| person.held_back.len()).sum(),
-        bare: of_bare.measured("this program's ranking, bare"),
+        bare: of_bare.measured(format!("this program's ranking, bare, shrinkage {shrinkage}")),
         list: of_list.measured("its list, after the rules"),
         popularity: of_popularity.measured("popularity"),
         plain: plain.unwrap_or_else(nothing),
@@ -406,12 +403,8 @@ fn equal(interests: &[Interest<WorkflowId>]) -> Vec<Interest<WorkflowId>> {
         .collect()
 }
 
-fn by_workflow(takers: &Takers, settings: &RecommendationSettings, neighbours: usize) -> HashMap<WorkflowId, Vec<Neighbour>> {
-    let settings = RecommendationSettings {
-        neighbours,
-        ..settings.clone()
-    };
-    takers.neighbours(&settings, 0..takers.len()).into_iter().collect()
+fn by_workflow(takers: &Takers, kept: usize, shrinkage: f64) -> HashMap<WorkflowId, Vec<Neighbour>> {
+    takers.neighbours(kept, shrinkage, 0..takers.len()).into_iter().collect()
 }
 
 /// In order of the score; among equals the newer workflow comes first, as in a list.

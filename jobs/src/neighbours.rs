@@ -3,8 +3,8 @@
 //! **The formula.** A workflow is the vector of its takers' interests ([`store::recommendation::interests`]: acts weighted by kind and decayed with age).
 //! The likeness of two is the cosine of their vectors (Sarwar et al. 2001), shrunk: `a·b / (|a| |b| + s)`. What few people took is shrunk most, since
 //! for them a coincidence of one or two makes a high cosine (shrinkage in the denominator, as in Ferrari Dacrema, Cremonesi and Jannach 2019, "Are we
-//! really making much progress?"). `s` is `shrinkage` times the mean square of all weights, so it is a number of people, and likeness the same in whatever
-//! unit weights are. Of each workflow the likest `neighbours` are kept.
+//! really making much progress?"). `s` is a number of people times the mean square of all weights, so likeness is the same in whatever unit weights are. How many
+//! people is chosen from `shrinkages` by what people took last ([`Takers::best_shrinkage`]): where tastes are clear few, where data are sparse many. Of each workflow the likest `neighbours` are kept.
 //!
 //! **The bound.** Somebody's newest `most_interactions` count. An interaction takes 16 bytes (a number and a weight, by person and by
 //! workflow), a workflow 24 and 12 more for each thread; results leave some thousand workflows at a time. At 5 million
@@ -13,9 +13,8 @@
 
 use std::collections::HashMap;
 
-use config::RecommendationSettings;
 use store::WorkflowId;
-use store::recommendation::{Interest, Neighbour};
+use store::recommendation::{Interest, Neighbour, mixed};
 
 /// Interactions by row: of people with the numbers of workflows, or the other way round.
 #[derive(Clone, Debug)]
@@ -88,7 +87,10 @@ impl Collected {
     /// Adds one person's interests.
     pub fn add(&mut self, interests: &[Interest<WorkflowId>]) {
         // One interest makes nothing go together, but its workflow has one more taker.
-        for interest in interests {
+        // In order of time, which is all that is kept of it.
+        let mut in_order: Vec<&Interest<WorkflowId>> = interests.iter().collect();
+        in_order.sort_by_key(|interest| (interest.at_s, interest.workflow));
+        for interest in in_order {
             let next = self.workflows.len() as u32;
             let number = *self.numbers.entry(interest.workflow).or_insert(next);
             if number == next {
@@ -169,11 +171,7 @@ impl Takers {
 
     /// The neighbours of some workflows, by their places from 0 to [`Takers::len`]: the likest first, among equals the older one. Computed by all cores;
     /// the answer is the same with any number of them.
-    pub fn neighbours(
-        &self,
-        settings: &RecommendationSettings,
-        places: std::ops::Range<usize>,
-    ) -> Vec<(WorkflowId, Vec<Neighbour>)> {
+    pub fn neighbours(&self, kept: usize, shrinkage: f64, places: std::ops::Range<usize>) -> Vec<(WorkflowId, Vec<Neighbour>)> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let each = places.len().div_ceil(threads).max(1);
         let places: Vec<usize> = places.collect();
@@ -188,7 +186,7 @@ impl Takers {
                         };
                         places
                             .iter()
-                            .map(|place| (self.workflows[*place], self.neighbours_at(settings, *place, &mut sums)))
+                            .map(|place| (self.workflows[*place], self.neighbours_at(kept, shrinkage, *place, &mut sums)))
                             .collect::<Vec<_>>()
                     })
                 })
@@ -201,16 +199,9 @@ impl Takers {
         })
     }
 
-    fn neighbours_at(&self, settings: &RecommendationSettings, place: usize, sums: &mut Sums) -> Vec<Neighbour> {
-        for (person, mine) in self.by_workflow.row(place) {
-            for (other, theirs) in self.by_person.row(person) {
-                if sums.products[other] == 0.0 {
-                    sums.touched.push(other as u32);
-                }
-                sums.products[other] += f64::from(mine) * f64::from(theirs);
-            }
-        }
-        let shrinkage = settings.shrinkage.max(0.0) * self.mean_square;
+    fn neighbours_at(&self, kept: usize, shrinkage: f64, place: usize, sums: &mut Sums) -> Vec<Neighbour> {
+        self.add_up(place, None, sums);
+        let shrinkage = shrinkage.max(0.0) * self.mean_square;
         let mut neighbours = Vec::with_capacity(sums.touched.len());
         for other in sums.touched.drain(..) {
             let at = other as usize;
@@ -221,13 +212,104 @@ impl Takers {
             }
         }
         let order = |a: &Neighbour, b: &Neighbour| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let kept = settings.neighbours.min(neighbours.len());
+        let kept = kept.min(neighbours.len());
         if kept < neighbours.len() {
             neighbours.select_nth_unstable_by(kept, order);
             neighbours.truncate(kept);
         }
         neighbours.sort_unstable_by(order);
         neighbours
+    }
+}
+
+/// Of whom it is told how well a shrinkage ranks, and the least that they took.
+const JUDGES: usize = 1000;
+const LEAST: usize = 5;
+
+/// Places that count.
+const TOP: usize = 10;
+
+impl Takers {
+    /// Adds up the products of a workflow with all others, but for what one person did.
+    fn add_up(&self, place: usize, without: Option<usize>, sums: &mut Sums) {
+        for (person, mine) in self.by_workflow.row(place).filter(|(person, _)| Some(*person) != without) {
+            for (other, theirs) in self.by_person.row(person) {
+                if sums.products[other] == 0.0 {
+                    sums.touched.push(other as u32);
+                }
+                sums.products[other] += f64::from(mine) * f64::from(theirs);
+            }
+        }
+    }
+
+    /// The shrinkage, of these, by which what some people took last would have been ranked best (nDCG@10 of the last fifth) from what they took before, each
+    /// without their own part in the likenesses; the first where nobody took enough, and among equals.
+    pub fn best_shrinkage(&self, shrinkages: &[f64]) -> f64 {
+        let first = shrinkages.first().copied().unwrap_or_default();
+        let mut judges: Vec<usize> = (0..self.by_person.len())
+            .filter(|person| self.by_person.row(*person).count() >= LEAST)
+            .collect();
+        if shrinkages.len() < 2 || judges.is_empty() {
+            return first;
+        }
+        judges.sort_by_key(|person| mixed(*person as u64));
+        judges.truncate(JUDGES);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let gains: Vec<Vec<f64>> = std::thread::scope(|scope| {
+            let running: Vec<_> = judges
+                .chunks(judges.len().div_ceil(threads))
+                .map(|judges| scope.spawn(move || judges.iter().map(|judge| self.gains(*judge, shrinkages)).collect::<Vec<_>>()))
+                .collect();
+            running
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut best = (first, f64::MIN);
+        for (at, shrinkage) in shrinkages.iter().enumerate() {
+            let gain: f64 = gains.iter().map(|gains| gains[at]).sum();
+            if gain > best.1 {
+                best = (*shrinkage, gain);
+            }
+        }
+        best.0
+    }
+
+    /// nDCG@10 of one person's last fifth, by each shrinkage.
+    fn gains(&self, judge: usize, shrinkages: &[f64]) -> Vec<f64> {
+        let taken: Vec<(usize, f32)> = self.by_person.row(judge).collect();
+        let (before, after) = taken.split_at(taken.len() - (taken.len() / 5).max(1));
+        let mut sums = Sums {
+            products: vec![0.0; self.len()],
+            touched: Vec::new(),
+        };
+        let mut scores: HashMap<usize, Vec<f64>> = HashMap::new();
+        for (place, weight) in before {
+            self.add_up(*place, Some(judge), &mut sums);
+            for other in sums.touched.drain(..) {
+                let other = other as usize;
+                let product = std::mem::take(&mut sums.products[other]);
+                let length = self.lengths[*place] * self.lengths[other];
+                let scores = scores.entry(other).or_insert_with(|| vec![0.0; shrinkages.len()]);
+                for (score, shrinkage) in scores.iter_mut().zip(shrinkages) {
+                    *score += f64::from(*weight) * product / (length + shrinkage.max(0.0) * self.mean_square);
+                }
+            }
+        }
+        for (known, _) in before {
+            scores.remove(known);
+        }
+        let gain = |place: usize| 1.0 / ((place + 2) as f64).log2();
+        let ideal: f64 = (0..after.len().min(TOP)).map(gain).sum();
+        (0..shrinkages.len())
+            .map(|at| {
+                let mut ranked: Vec<(f64, usize)> = scores.iter().map(|(place, scores)| (scores[at], *place)).collect();
+                ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                let hits = ranked.iter().take(TOP).enumerate();
+                let hits = hits.filter(|(_, (_, place))| after.iter().any(|(wanted, _)| wanted == place));
+                hits.map(|(rank, _)| gain(rank)).sum::<f64>() / ideal
+            })
+            .collect()
     }
 }
 
@@ -238,24 +320,17 @@ mod tests {
 
     use super::*;
 
-    fn settings(neighbours: usize, shrinkage: f64) -> RecommendationSettings {
-        RecommendationSettings {
-            neighbours,
-            shrinkage,
-            ..config::Settings::defaults().expect("the defaults are valid").recommendations
-        }
-    }
-
     fn takers(people: &[Vec<(u64, f64)>]) -> Takers {
         let mut collected = Collected::default();
         for person in people {
             let interests: Vec<_> = person
                 .iter()
-                .map(|(workflow, weight)| Interest {
+                .zip(0..)
+                .map(|((workflow, weight), at_s)| Interest {
                     workflow: WorkflowId(*workflow),
                     weight: *weight,
                     kind: ActKind::Like,
-                    at_s: 0,
+                    at_s,
                 })
                 .collect();
             collected.add(&interests);
@@ -292,6 +367,23 @@ mod tests {
         prop::collection::btree_map(0..12_u64, 0.01..9.0_f64, 0..12).prop_map(|taken| taken.into_iter().collect())
     }
 
+    #[test]
+    fn shrinkage_is_chosen_by_what_people_took_last() {
+        // Everybody took 1 and then 2; two of them took 3 before 2, and nothing else did anybody in common. By the cosine alone 3 is as near
+        // to 4 to 7 of these two as can be.
+        let mut people: Vec<Vec<(u64, f64)>> = (0..20).map(|_| vec![(1, 1.0), (2, 1.0)]).collect();
+        people.extend([
+            vec![(3, 1.0), (4, 1.0), (5, 1.0), (1, 1.0), (2, 1.0)],
+            vec![(3, 1.0), (4, 1.0), (6, 1.0), (5, 1.0)],
+        ]);
+        let found = takers(&people);
+        // One judge took enough: 2 is the last that they took. What goes with 1, and not what chance put beside 3 to 5.
+        assert_eq!(found.best_shrinkage(&[0.0, 50.0]), 50.0);
+        assert_eq!(found.best_shrinkage(&[50.0, 0.0]), 50.0);
+        assert_eq!(found.best_shrinkage(&[0.0]), 0.0);
+        assert_eq!(takers(&people[..20]).best_shrinkage(&[7.0, 50.0]), 7.0, "nobody took enough");
+    }
+
     proptest! {
         #[test]
         fn neighbours_are_those_of_the_formula_pair_by_pair(
@@ -299,7 +391,7 @@ mod tests {
         ) {
             let takers = takers(&people);
             let expected = naive(&people, shrinkage);
-            let all = takers.neighbours(&settings(100, shrinkage), 0..takers.len());
+            let all = takers.neighbours(100, shrinkage, 0..takers.len());
             let mut pairs = 0;
             for (workflow, neighbours) in &all {
                 for (neighbour, likeness) in neighbours {
@@ -311,7 +403,7 @@ mod tests {
             }
             prop_assert_eq!(pairs, expected.len());
             // What is cut off is the end, and pieces give the same as the whole.
-            let cut: Vec<_> = (0..takers.len()).flat_map(|at| takers.neighbours(&settings(kept, shrinkage), at..at + 1)).collect();
+            let cut: Vec<_> = (0..takers.len()).flat_map(|at| takers.neighbours(kept, shrinkage, at..at + 1)).collect();
             let expected: Vec<_> = all.into_iter().map(|(id, mut list)| { list.truncate(kept); (id, list) }).collect();
             prop_assert_eq!(cut, expected);
         }
@@ -321,7 +413,7 @@ mod tests {
             let scaled: Vec<Vec<_>> =
                 people.iter().map(|person| person.iter().map(|(id, weight)| (*id, weight * times)).collect()).collect();
             let (one, other) = (takers(&people), takers(&scaled));
-            let list = |takers: &Takers| takers.neighbours(&settings(100, 5.0), 0..takers.len());
+            let list = |takers: &Takers| takers.neighbours(100, 5.0, 0..takers.len());
             for ((_, mine), (_, theirs)) in list(&one).into_iter().zip(list(&other)) {
                 for (mine, theirs) in mine.iter().zip(&theirs) {
                     prop_assert!((mine.1 - theirs.1).abs() < 1e-4);

@@ -282,7 +282,7 @@ async fn a_generation_is_what_people_wanted_and_takes_the_place_of_the_one_befor
     assert_eq!(neighbours(&db, 6).await, []);
     let likeness = neighbours(&db, 1).await[0].1;
     // Three of the four who took 1 took 2; all weigh the same, since all happened at about the same time.
-    let expected = 3.0 / (12.0_f32.sqrt() + settings().shrinkage as f32);
+    let expected = 3.0 / (12.0_f32.sqrt() + settings().shrinkages[0] as f32);
     assert!((likeness - expected).abs() < 1e-3, "{likeness} is not {expected}");
 
     let first = recommendation::current(&mut db.pool().acquire().await.unwrap())
