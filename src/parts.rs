@@ -79,7 +79,8 @@ impl Shared {
     /// Another process has its folder, or it cannot be used.
     pub fn open_index(&self) -> Result<Index> {
         let settings = &self.settings;
-        Index::open(&settings.index_dir(), settings.index.writer_memory_bytes).context("open the search index")
+        let synonyms = config::Synonyms::load(&settings.search.synonyms).context("`search.synonyms`")?;
+        Index::open_with(&settings.index_dir(), settings.index.writer_memory_bytes, &synonyms).context("open the search index")
     }
 
     /// For the API.

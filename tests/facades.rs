@@ -249,3 +249,41 @@ async fn texts_are_cut_and_marked_as_each_client_says() {
     assert_eq!(hit["_highlightResult"]["excerpt"]["matchLevel"], "none");
     assert_eq!(hit["_highlightResult"]["excerpt"]["value"], hit["excerpt"]);
 }
+
+#[tokio::test]
+async fn words_may_be_missing_as_each_api_has_it() {
+    let app = TestApp::start().await;
+    let user = app.user("producer-001").await;
+    for (id, title) in [(1, "Warm Tape"), (2, "Warm Pad"), (3, "Tape Stop")] {
+        app.db
+            .execute(&format!(
+                "INSERT INTO workflows (id, user_id, title, slug, rack_type, adg_file_path, is_published)
+                 VALUES ({id}, {}, '{title}', 'rack-{id}', 'instrument', 'none.adg', TRUE)",
+                user.id
+            ))
+            .await;
+    }
+    app.follow().await;
+    let ids = |body: &Value, name: &str| -> Vec<String> {
+        let hits = body["hits"].as_array().expect("hits").iter();
+        hits.map(|hit| hit[name].to_string().trim_matches('"').to_owned()).collect()
+    };
+    for (strategy, expected) in [
+        (json!(null), vec!["1", "2"]),
+        (json!("last"), vec!["1", "2"]),
+        (json!("all"), vec!["1"]),
+    ] {
+        let asked = json!({ "q": "warm tape ", "matchingStrategy": strategy });
+        let found = post(&app, "/indexes/workflows/search", asked).await.body;
+        assert_eq!(ids(&found, "id"), expected, "{strategy}");
+        assert_eq!(found["estimatedTotalHits"], expected.len());
+    }
+    let wrong = post(&app, "/indexes/workflows/search", json!({ "matchingStrategy": "some" }))
+        .await
+        .body;
+    assert_eq!(wrong["code"], "invalid_search_matching_strategy");
+    let found = post(&app, "/1/indexes/workflows/query", json!({ "query": "warm tape" }))
+        .await
+        .body;
+    assert_eq!((ids(&found, "objectID"), &found["nbHits"]), (vec!["1".to_owned()], &json!(1)));
+}

@@ -12,11 +12,22 @@ async fn an_answer_says_how_it_was_understood_what_matched_and_why() {
     let id = app.published(&user, reverb_rack("Warm"), metadata).await;
     app.follow().await;
     let found = app
-        .get("/v1/search?q=the+warn+%22tape+pad%22+warm+-loud+genre:ambient+ta&explain=true&highlight_pre=[&highlight_post=]")
+        .get("/v1/search?q=the+warn+%22tape+pad%22+warm+-loud+genre:ambient+ta&matching=all")
         .await;
     let found = found.body;
     assert_eq!(found["total"], 0, "four letters are not put right: {found}");
     assert_eq!(found["relaxed"][0]["left_out"], json!(["warn"]));
+    let found = app.get("/v1/search?q=warn+%22tape+pad%22+warm+ta&explain=true").await.body;
+    assert_eq!(
+        (&found["total"], &found["understood"]["may_miss"]),
+        (&json!(1), &json!(1)),
+        "{found}"
+    );
+    assert_eq!(found["hits"][0]["explain"]["missing"], json!(["warn"]));
+    assert_eq!(
+        app.get("/v1/search?q=warm&matching=some").await.refused_fields(),
+        ["matching"]
+    );
     let found = app
         .get("/v1/search?q=the+%22tape+pad%22+warm+-loud+genre:ambient+ta&explain=true&highlight_pre=[&highlight_post=]")
         .await;
@@ -26,7 +37,7 @@ async fn an_answer_says_how_it_was_understood_what_matched_and_why() {
         found["understood"],
         json!({"text": "the \"tape pad\" warm -loud genre:ambient ta", "words": ["the", "warm", "ta"], "prefix": "ta",
             "phrases": ["tape pad"], "excluded": ["loud"], "filters": [{"field": "genre", "value": "ambient", "excluded": false}],
-            "ignored": ["the"], "any_word_may_be_missing": false})
+            "ignored": ["the"], "may_miss": 0, "any_word_may_be_missing": false})
     );
     let hit = &found["hits"][0];
     assert_eq!(

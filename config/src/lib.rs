@@ -17,4 +17,4 @@ pub use settings::{
     RecommendationSettings, RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Secret, Settings, SettingsError,
     SimilarSettings, TrendingSettings,
 };
-pub use synonyms::synonyms;
+pub use synonyms::{Synonyms, SynonymsError};

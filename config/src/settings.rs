@@ -322,6 +322,8 @@ sections! {
         queue_ms: u64,
         /// Searches that may wait for one core.
         queue_per_core: usize,
+        /// File of synonyms; empty for those that are compiled in.
+        synonyms: PathBuf,
         /// Longest wait for a position in the log of changes, in milliseconds.
         wait_for_ms: u64,
     }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use indexer::{Index, SearchRequest};
+use indexer::{Index, Matching, SearchRequest, Understood};
 use tantivy::collector::TopDocs;
 use tantivy::query::QueryParser;
 use tantivy::schema::{FAST, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
@@ -46,7 +46,14 @@ async fn main() -> Result<()> {
     println!("{:<32}{:>10}{:>10}", "", "nDCG@10", "MAP");
     print("tantivy, default", &collection, tantivys(&collection, "default")?);
     print("tantivy, English stems", &collection, tantivys(&collection, "en_stem")?);
-    print("ours", &collection, ours(&collection).await?);
+    let index = Ours::build(&collection).await?;
+    for (matching, name) in [
+        (Matching::Most, "ours"),
+        (Matching::All, "ours, all of up to four words"),
+        (Matching::Any, "ours, any word"),
+    ] {
+        print(name, &collection, index.found(&collection, matching)?);
+    }
     Ok(())
 }
 
@@ -82,43 +89,68 @@ impl Collection {
     }
 }
 
-/// Ids found by each query.
-async fn ours(collection: &Collection) -> Result<Vec<Vec<u64>>> {
-    let db = TestDb::new().await;
-    db.execute("INSERT INTO users (id, username, email, password) VALUES (1, 'producer-001', 'producer-001@example.org', 'x')")
+/// Our index of a collection.
+struct Ours {
+    index: Index,
+    _folder: tempfile::TempDir,
+    _db: TestDb,
+}
+
+impl Ours {
+    async fn build(collection: &Collection) -> Result<Self> {
+        let db = TestDb::new().await;
+        db.execute(
+            "INSERT INTO users (id, username, email, password) VALUES (1, 'producer-001', 'producer-001@example.org', 'x')",
+        )
         .await;
-    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "''");
-    for (batch, documents) in (0..).zip(collection.documents.chunks(INSERT)) {
-        let rows: Vec<String> = (1..)
-            .zip(documents)
-            .map(|(number, (title, text))| {
-                let id = batch * INSERT + number;
-                let title: String = title.chars().take(255).collect();
-                format!(
-                    "({id}, 1, '{}', 'd-{id}', '{}', 'instrument', 'none.adg', TRUE)",
-                    quoted(&title),
-                    quoted(text)
-                )
-            })
-            .collect();
-        db.execute(&format!(
-            "INSERT INTO workflows (id, user_id, title, slug, description, rack_type, adg_file_path, is_published) VALUES {}",
-            rows.join(", ")
-        ))
-        .await;
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "''");
+        for (batch, documents) in (0..).zip(collection.documents.chunks(INSERT)) {
+            let rows: Vec<String> = (1..)
+                .zip(documents)
+                .map(|(number, (title, text))| {
+                    let id = batch * INSERT + number;
+                    let title: String = title.chars().take(255).collect();
+                    format!(
+                        "({id}, 1, '{}', 'd-{id}', '{}', 'instrument', 'none.adg', TRUE)",
+                        quoted(&title),
+                        quoted(text)
+                    )
+                })
+                .collect();
+            db.execute(&format!(
+                "INSERT INTO workflows (id, user_id, title, slug, description, rack_type, adg_file_path, is_published) VALUES {}",
+                rows.join(", ")
+            ))
+            .await;
+        }
+        let folder = tempfile::tempdir().context("a folder")?;
+        let index = Index::open(folder.path(), 50_000_000)?;
+        index.rebuild(db.pool(), |_| {}).await?;
+        Ok(Self {
+            index,
+            _folder: folder,
+            _db: db,
+        })
     }
-    let folder = tempfile::tempdir().context("a folder")?;
-    let index = Index::open(folder.path(), 50_000_000)?;
-    index.rebuild(db.pool(), |_| {}).await?;
-    let found = collection.queries.iter().map(|(text, _)| {
-        let answer = index.search(&SearchRequest {
-            limit: DEPTH,
-            facets: Vec::new(),
-            ..SearchRequest::text(text)
-        })?;
-        Ok(answer.hits.iter().map(|hit| hit.card.id).collect())
-    });
-    found.collect()
+
+    /// Ids found by each query.
+    fn found(&self, collection: &Collection, matching: Matching) -> Result<Vec<Vec<u64>>> {
+        let found = collection.queries.iter().map(|(text, _)| {
+            let answer = self.index.search(&SearchRequest {
+                limit: DEPTH,
+                facets: Vec::new(),
+                // A sentence's words only weigh, whatever is asked of a few.
+                matching: if matching == Matching::All && Understood::read(text).is_long() {
+                    Matching::Most
+                } else {
+                    matching
+                },
+                ..SearchRequest::text(text)
+            })?;
+            Ok(answer.hits.iter().map(|hit| hit.card.id).collect())
+        });
+        found.collect()
+    }
 }
 
 /// Ids that tantivy's own parser finds.

@@ -22,6 +22,7 @@ use crate::counters::CountersView;
 use crate::facet::Facet;
 use crate::filter::{Control, Number, TempoNear};
 use crate::predicate::{Check, NumberColumn, Predicate};
+use crate::rank::step_of;
 use crate::request::Sort;
 use crate::response::NumberCounts;
 use crate::spread::Spread;
@@ -35,6 +36,9 @@ const LOOK_EVERY: u32 = 4096;
 
 /// Bit of a sort key that is set where a tempo is near as it is, neither halved nor doubled.
 const DIRECT_TEMPO: u128 = 1 << 127;
+
+/// Lowest bit of a sort key for how few words are missing, above what sorts by itself.
+const STEP_BIT: u32 = 64;
 
 /// One pass, ready to be made.
 pub(crate) struct Pass {
@@ -77,6 +81,8 @@ pub(crate) struct Order {
     pub(crate) tempo: Option<TempoNear>,
     /// Whether relevance means scores; it means the newest where there is no text.
     pub(crate) scored: bool,
+    /// Whether scores tell how many words are missing.
+    pub(crate) stepped: bool,
 }
 
 /// What one pass finds for one question.
@@ -475,7 +481,12 @@ impl Order {
             Some(near) if near.half_and_double => bpm().is_some_and(|bpm| near.is_direct(bpm)),
             _ => false,
         };
-        u128::from(key) | if is_direct { DIRECT_TEMPO } else { 0 }
+        let step = if self.stepped {
+            u128::from(step_of(at.score)) << STEP_BIT
+        } else {
+            0
+        };
+        u128::from(key) | step | if is_direct { DIRECT_TEMPO } else { 0 }
     }
 }
 

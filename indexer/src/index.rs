@@ -12,6 +12,7 @@ use crate::counters::Counters;
 use crate::document::fnv1a;
 use crate::folder::replace_file;
 use crate::generation::{Generation, Payload, Unusable, Writer};
+use crate::plan::Synonyms;
 use crate::search::Snapshot;
 use crate::{IndexError, SearchError, SearchRequest, SearchResponse};
 
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     _lock: File,
     pub(crate) writer_memory_bytes: usize,
     pub(crate) counters: Counters,
+    synonyms: Arc<Synonyms>,
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     /// The writer of the generation that answers; none until there is one.
     pub(crate) writer: Arc<tokio::sync::Mutex<Option<Writer>>>,
@@ -111,6 +113,15 @@ impl Index {
     /// # Errors
     /// Another process has the folder, or it cannot be used.
     pub fn open(dir: &Path, writer_memory_bytes: usize) -> Result<Self, IndexError> {
+        Self::open_with(dir, writer_memory_bytes, &config::Synonyms::built_in())
+    }
+
+    /// The same, with synonyms of one's own.
+    ///
+    /// # Errors
+    /// As for [`Index::open`].
+    pub fn open_with(dir: &Path, writer_memory_bytes: usize, synonyms: &config::Synonyms) -> Result<Self, IndexError> {
+        let synonyms = Arc::new(Synonyms::new(synonyms));
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| IndexError::Folder { path, error }
@@ -131,7 +142,13 @@ impl Index {
         let mut snapshot = None;
         if let Some(writer) = &opened {
             let position = writer.committed.position.clone();
-            snapshot = Some(Snapshot::take(writer.generation.clone(), position, &counters, None)?);
+            snapshot = Some(Snapshot::take(
+                writer.generation.clone(),
+                position,
+                &counters,
+                &synonyms,
+                None,
+            )?);
         }
         let position = snapshot
             .as_ref()
@@ -144,6 +161,7 @@ impl Index {
                 _lock: lock,
                 writer_memory_bytes,
                 counters,
+                synonyms,
                 snapshot: RwLock::new(snapshot.map(Arc::new)),
                 writer: Arc::new(tokio::sync::Mutex::new(opened)),
                 building: tokio::sync::Mutex::new(()),
@@ -243,7 +261,8 @@ impl Index {
     pub(crate) fn publish(&self, writer: &Writer) -> Result<(), IndexError> {
         let before = self.snapshot();
         let position = writer.committed.position.clone();
-        let snapshot = Snapshot::take(writer.generation.clone(), position, &self.shared.counters, before.as_deref())?;
+        let Shared { counters, synonyms, .. } = &*self.shared;
+        let snapshot = Snapshot::take(writer.generation.clone(), position, counters, synonyms, before.as_deref())?;
         *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
         self.shared.position.send_replace(writer.committed.position.clone());
         Ok(())

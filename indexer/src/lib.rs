@@ -50,7 +50,7 @@ pub use index::{Index, IndexStatus, RebuildReason};
 pub use plan::MatchKind;
 pub use poll_counters::CounterPoller;
 pub use rank::{Explained, ExplainedWord};
-pub use request::{Cursor, SearchRequest, Sort};
+pub use request::{Cursor, Matching, SearchRequest, Sort};
 pub use response::{
     Card, CardAuthor, FacetCounts, FacetValue, Highlight, Hit, Mix, NumberCounts, Relaxed, Requirements, SearchResponse,
     Step as NumberStep,

@@ -13,6 +13,7 @@ use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Field;
 use tantivy::{Searcher, Term};
 
+use crate::request::Matching;
 use crate::schema::{BEGINNING_CHARS, Fields};
 use crate::text::{stem, words};
 use crate::understand::{Sought, Understood, is_stop_word};
@@ -38,6 +39,10 @@ const TWO_TYPOS_CHARS: usize = 9;
 
 /// Ways to split one word in two that are looked for.
 const MAX_SPLITS: usize = 2;
+
+/// From how many words of content on half of them may be missing in [`Matching::Most`]. Of two, one says too little: whoever looks for
+/// `warm pad` would be told of all that is warm.
+const MANY_FOR_HALF: usize = 3;
 
 /// Most words of a text for which a synonym is one.
 const MAX_SYNONYM_WORDS: usize = 4;
@@ -124,7 +129,11 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<Slot>,
     /// Words and phrases that must not.
     pub(crate) excluded: Vec<Vec<String>>,
-    /// Words only weigh, and BM25 leads: see [`Understood::is_long`].
+    /// How many of the words that need not match may be missing.
+    pub(crate) may_miss: usize,
+    /// Where words are given up in an order: slots of words, those that are kept longest first.
+    pub(crate) kept_first: Vec<usize>,
+    /// BM25 leads, without tiers: see [`Understood::is_long`].
     pub(crate) long: bool,
     /// Words that were typed, those that say nothing included.
     pub(crate) typed: usize,
@@ -185,12 +194,20 @@ pub(crate) enum What {
 
 impl Plan {
     /// Looks up what was understood.
-    pub(crate) fn new(understood: &Understood, fields: &Fields, searcher: &Searcher) -> tantivy::Result<Self> {
+    pub(crate) fn new(
+        understood: &Understood,
+        matching: Matching,
+        synonyms: &Synonyms,
+        fields: &Fields,
+        searcher: &Searcher,
+    ) -> tantivy::Result<Self> {
         let dictionary = Dictionary::new(fields, searcher)?;
         let mut plan = Self {
             slots: Vec::new(),
             excluded: understood.excluded.clone(),
             long: understood.is_long(),
+            may_miss: 0,
+            kept_first: Vec::new(),
             typed: 0,
             ignored: Vec::new(),
             average: dictionary.average_lengths(),
@@ -200,13 +217,14 @@ impl Plan {
             plan.look_up(at, &typed, &dictionary)?;
         }
         plan.join_neighbours(&typed, &dictionary)?;
-        plan.add_synonyms(&typed, &dictionary)?;
+        plan.add_synonyms(&typed, synonyms, &dictionary)?;
         for slot in &mut plan.slots {
             if slot.typed.len() == 1 {
                 correct(slot, &typed, plan.long, &dictionary)?;
             }
             slot.finish(&dictionary);
         }
+        plan.demand(matching);
         if plan.long {
             plan.drop_most_frequent(dictionary.documents);
         }
@@ -216,6 +234,42 @@ impl Plan {
             left -= slot.sources.len();
         }
         Ok(plan)
+    }
+
+    /// Whether documents with fewer missing words come before others.
+    pub(crate) fn has_steps(&self) -> bool {
+        !self.long && self.may_miss > 0
+    }
+
+    /// Says which words must match, and how many of the others. Phrases always must.
+    fn demand(&mut self, matching: Matching) {
+        let mut words: Vec<usize> = (0..self.slots.len()).filter(|at| self.slots[*at].typed.len() == 1).collect();
+        let phrases = words.len() < self.slots.len();
+        let count = words.len();
+        // Where there is nothing else, one word is what is looked for.
+        let all_but_one = if phrases { count } else { count.saturating_sub(1) };
+        self.may_miss = match matching {
+            Matching::All => 0,
+            Matching::Most if self.long => all_but_one,
+            Matching::Most if count >= MANY_FOR_HALF => count / 2,
+            Matching::Most => 0,
+            Matching::Any => all_but_one,
+            Matching::Last | Matching::Frequency => count.saturating_sub(1),
+        };
+        match matching {
+            Matching::Frequency => words.sort_by_key(|at| self.slots[*at].frequency),
+            // Repeated words stand where they were written first.
+            Matching::Last => words.sort_by_key(|at| self.slots[*at].offset),
+            Matching::All | Matching::Most | Matching::Any => {}
+        }
+        if self.may_miss == 0 {
+            words.iter().for_each(|at| self.slots[*at].required = true);
+        } else if matches!(matching, Matching::Last | Matching::Frequency) {
+            if let Some(first) = words.first() {
+                self.slots[*first].required = true;
+            }
+            self.kept_first = words;
+        }
     }
 
     /// Leaves out words that most documents have, where reading through all of them would take long. They say least.
@@ -229,7 +283,9 @@ impl Plan {
             sum <= budget
         });
         let most = affordable.last().unwrap_or(0);
-        self.slots.retain(|slot| slot.required || slot.frequency <= most);
+        if self.kept_first.is_empty() {
+            self.slots.retain(|slot| slot.required || slot.frequency <= most);
+        }
     }
 
     /// Makes the slots, each different word once, and says where each word of the text went.
@@ -252,7 +308,7 @@ impl Plan {
                     self.typed += 1;
                     let known = self.slots.iter().position(|slot| slot.typed == [text.as_str()]);
                     let at = known.unwrap_or_else(|| {
-                        self.slots.push(Slot::new(vec![text.clone()], offset, !self.long));
+                        self.slots.push(Slot::new(vec![text.clone()], offset, false));
                         self.slots.len() - 1
                     });
                     if known.is_some() {
@@ -331,14 +387,14 @@ impl Plan {
         Ok(())
     }
 
-    fn add_synonyms(&mut self, typed: &[Typed], dictionary: &Dictionary) -> tantivy::Result<()> {
+    fn add_synonyms(&mut self, typed: &[Typed], synonyms: &Synonyms, dictionary: &Dictionary) -> tantivy::Result<()> {
         for from in 0..typed.len() {
             for length in 1..=MAX_SYNONYM_WORDS.min(typed.len() - from) {
                 let run = &typed[from..from + length];
                 let Some(text) = run.iter().map(|typed| typed.text.as_deref()).collect::<Option<Vec<_>>>() else {
                     break;
                 };
-                let Some(alternatives) = SYNONYMS.get(&text.join(" ")) else {
+                let Some(alternatives) = synonyms.0.get(&text.join(" ")) else {
                     continue;
                 };
                 for slot in run.iter().filter_map(|typed| typed.slot) {
@@ -356,17 +412,22 @@ impl Plan {
 }
 
 /// Folded words of a text, and what they may be replaced by.
-static SYNONYMS: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
-    let mut by_text: HashMap<String, Vec<Vec<String>>> = HashMap::new();
-    for (from, to) in config::synonyms() {
-        let alternatives = by_text.entry(words(from).join(" ")).or_default();
-        let to = words(to);
-        if !to.is_empty() && !alternatives.contains(&to) {
-            alternatives.push(to);
+#[derive(Debug)]
+pub(crate) struct Synonyms(HashMap<String, Vec<Vec<String>>>);
+
+impl Synonyms {
+    pub(crate) fn new(synonyms: &config::Synonyms) -> Self {
+        let mut by_text: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+        for (from, to) in synonyms.pairs() {
+            let alternatives = by_text.entry(words(from).join(" ")).or_default();
+            let to = words(to);
+            if !to.is_empty() && !alternatives.contains(&to) {
+                alternatives.push(to);
+            }
         }
+        Self(by_text)
     }
-    by_text
-});
+}
 
 /// A word of the query in its place, and the slot it went to.
 struct Typed {

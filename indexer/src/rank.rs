@@ -5,8 +5,9 @@
 //! heap, and a document is scored once everything about it is known. Words that must match are read rarest first, and later ones only
 //! where the earlier ones left candidates.
 //!
-//! **Short queries** are ordered by tiers: how words were met, added up over the words; then how good the fields are; then how near the
-//! words are to each other; then BM25 and popularity. **Long ones** by BM25 and a little popularity alone. Either is one float, so that
+//! **Short queries** are ordered by tiers: how many words are missing, where some may; then how words were met, added up over the words; then
+//! how good the fields are; then how near the words are to each other; then BM25 and popularity. Among documents that miss a word, BM25 and
+//! popularity alone decide: which word it is says more than where the others stand. **Long ones** by BM25 and a little popularity alone. Either is one float, so that
 //! any collector of scores does: tiers are the higher bits of its representation ([`Tiered`]).
 //!
 //! BM25 is BM25F (Robertson, Zaragoza, Taylor, *Simple BM25 extension to multiple weighted fields*, 2004): occurrences are weighted by
@@ -53,9 +54,10 @@ const POPULARITY: f32 = 0.07;
 const LONG_POPULARITY: f32 = 0.02;
 
 /// What popularity multiplies a score by: 1 for what nobody has liked yet, and more slowly more the more did. A download says less than
-/// a like.
+/// a like. What trends now counts as if more had liked it, by the weight that a like has there (2), so that what is new can come up among
+/// equals although nobody had years to like it.
 fn popularity_factor(counts: Counts, long: bool) -> f32 {
-    let liked = counts.likes as f32 + counts.downloads as f32 / 10.0;
+    let liked = counts.likes as f32 + counts.downloads as f32 / 10.0 + counts.trending.max(0.0) / 2.0;
     1.0 + if long { LONG_POPULARITY } else { POPULARITY } * roughly_log2(1.0 + liked)
 }
 
@@ -183,11 +185,17 @@ impl TextWeight {
         }
         let mut required: Vec<usize> = (0..plan.slots.len()).filter(|at| plan.slots[*at].required).collect();
         required.sort_by_key(|at| plan.slots[*at].frequency);
-        let optional = (0..plan.slots.len()).filter(|at| !plan.slots[*at].required).collect();
+        let mut optional: Vec<usize> = (0..plan.slots.len()).filter(|at| !plan.slots[*at].required).collect();
+        optional.sort_by_key(|at| plan.slots[*at].frequency);
+        // Words that only weigh set no bound; without a word that must match, one of them has to.
+        let free = plan.may_miss >= optional.len();
+        let bound = (!free).then_some(plan.may_miss).filter(|_| !plan.long);
         let mut pass = Pass {
             slots,
             required,
             optional,
+            bound,
+            steps: vec![Bits::default(); bound.map_or(0, |most| most + 1)],
             excluded,
             scoring,
             lengths: Lengths::open(reader, fields, plan)?,
@@ -523,6 +531,10 @@ pub(crate) struct Pass {
     /// Slots that must be met, the rarest first, and others.
     required: Vec<usize>,
     optional: Vec<usize>,
+    /// How many of the others may be missing, where that is fewer than all.
+    bound: Option<usize>,
+    /// What misses at most none, one, … of the others that were read so far.
+    steps: Vec<Bits>,
     excluded: Vec<Docs>,
     scoring: bool,
     lengths: Lengths,
@@ -546,8 +558,11 @@ impl Pass {
             } else if self.optional.is_empty() {
                 if from < self.max_doc { from } else { TERMINATED }
             } else {
-                let slots = self.slots.iter_mut().map(|slot| slot.first_from(from));
-                slots.min().unwrap_or(TERMINATED)
+                // What misses so many at most has one of any that are one more: the rarest.
+                let needed = self.bound.map_or(self.optional.len(), |most| most + 1);
+                let slots = &mut self.slots;
+                let rarest = self.optional.iter().take(needed).map(|at| slots[*at].first_from(from));
+                rarest.min().unwrap_or(TERMINATED)
             };
             if start >= self.max_doc {
                 self.matching.clear();
@@ -582,8 +597,28 @@ impl Pass {
                 return;
             }
         }
+        if let Some(most) = self.bound {
+            self.steps.fill(candidates.unwrap_or_else(|| Bits::up_to(end - start)));
+            for (turn, at) in self.optional.iter().enumerate() {
+                let slot = &mut self.slots[*at];
+                // Until so many were read, nothing is out of question.
+                let only = (candidates.is_some() || turn > most).then_some(&self.steps[most]);
+                slot.read(start, end, only, &self.lengths, self.scoring);
+                for missing in (1..=most).rev() {
+                    let missed_before = self.steps[missing - 1];
+                    self.steps[missing].keep(&slot.met);
+                    self.steps[missing].add(&missed_before);
+                }
+                self.steps[0].keep(&slot.met);
+                if self.steps[most].is_empty() {
+                    self.matching.clear();
+                    return;
+                }
+            }
+            candidates = Some(self.steps[most]);
+        }
         let mut any = Bits::default();
-        for at in &self.optional {
+        for at in self.optional.iter().filter(|_| self.bound.is_none()) {
             let slot = &mut self.slots[*at];
             slot.read(start, end, candidates.as_ref(), &self.lengths, self.scoring);
             any.add(&slot.met);
@@ -629,6 +664,19 @@ impl Pass {
         popularity_factor(counts, self.plan.long)
     }
 
+    /// How many words it misses; of those that are given up in an order, from the first that it misses on.
+    fn missing(&self) -> u32 {
+        let place = self.place();
+        let missed = |at: &usize| !self.slots[*at].met.has(place);
+        let missing = if self.plan.kept_first.is_empty() {
+            self.optional.iter().filter(|at| missed(at)).count()
+        } else {
+            let kept = self.plan.kept_first.iter().take_while(|at| !missed(at)).count();
+            self.plan.kept_first.len() - kept
+        };
+        missing as u32
+    }
+
     fn tiers(&mut self) -> (u32, u32, u32) {
         let place = self.place();
         let mut kinds = 0;
@@ -668,8 +716,14 @@ impl Pass {
             })
             .collect();
         let tiers = (!self.plan.long).then(|| self.tiers());
+        let missed = self
+            .slots
+            .iter()
+            .zip(&self.plan.slots)
+            .filter(|(pass, _)| !pass.met.has(place));
         Explained {
             words,
+            missing: missed.map(|(_, slot)| slot.typed.join(" ")).collect(),
             tiers: tiers.map(|(kinds, levels, near)| [kinds, levels, near]),
             bm25: self.bm25(),
             popularity: self.popularity(),
@@ -682,6 +736,8 @@ impl Pass {
 pub struct Explained {
     /// The words that were met.
     pub words: Vec<ExplainedWord>,
+    /// The words that were not.
+    pub missing: Vec<String>,
     /// In short queries the tiers, of each of which the lower comes first: how words were met, how good their fields are, and how near
     /// they are (0: they are the whole title, 1: side by side, 2: near, 3: not near).
     pub tiers: Option<[u32; 3]>,
@@ -759,8 +815,20 @@ impl Scorer for Pass {
         if self.plan.long {
             return score;
         }
+        let missing = if self.plan.may_miss == 0 { 0 } else { self.missing() };
+        if missing > 0 {
+            return Tiered {
+                missing,
+                kinds: 0,
+                levels: 0,
+                near: 0,
+                score,
+            }
+            .pack();
+        }
         let (kinds, levels, near) = self.tiers();
         Tiered {
+            missing,
             kinds,
             levels,
             near,
@@ -770,22 +838,26 @@ impl Scorer for Pass {
     }
 }
 
-/// The order of a short query in one float: a number of 31 bits, whose order is that of the floats with these bits. From the top: 4 bits
-/// how words were met, 5 how good their fields are, 2 how near they are, 20 the score in steps of 0.003 %, which are the upper bits of a float too.
+/// The order of a short query in one float: a number of 31 bits, whose order is that of the floats with these bits. From the top: 2 bits
+/// how many words are missing, 4 how words were met, 5 how good their fields are, 2 how near they are, 18 the score in steps of 0.012 %,
+/// which are the upper bits of a float too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Tiered {
+    pub(crate) missing: u32,
     pub(crate) kinds: u32,
     pub(crate) levels: u32,
     pub(crate) near: u32,
     pub(crate) score: f32,
 }
 
+/// Short queries have at most four words, and one of them is met.
+const MAX_MISSING: u32 = 3;
 /// The best of `kinds`: one more would be the bits of what is no number.
 const MAX_KINDS: u32 = 14;
 const MAX_LEVELS: u32 = 31;
 const MAX_NEAR: u32 = 3;
-const SCORE_BITS: u32 = 20;
-/// Scores are told apart from 2^-16 to 2^16: 32 powers of two, and 2^15 steps within each.
+const SCORE_BITS: u32 = 18;
+/// Scores are told apart from 2^-16 to 2^16: 32 powers of two, and 2^13 steps within each.
 const LEAST_SCORE: f32 = 1.0 / 65_536.0;
 const MOST_SCORE: f32 = 65_535.0;
 
@@ -793,11 +865,17 @@ impl Tiered {
     pub(crate) fn pack(self) -> f32 {
         let bits = self.score.clamp(LEAST_SCORE, MOST_SCORE).to_bits() - LEAST_SCORE.to_bits();
         let score = bits >> (f32::MANTISSA_DIGITS - 1 + 5 - SCORE_BITS);
-        let tiers = (MAX_KINDS - self.kinds.min(MAX_KINDS)) << 7
+        let tiers = (MAX_MISSING - self.missing.min(MAX_MISSING)) << 11
+            | (MAX_KINDS - self.kinds.min(MAX_KINDS)) << 7
             | (MAX_LEVELS - self.levels.min(MAX_LEVELS)) << 2
             | (MAX_NEAR - self.near.min(MAX_NEAR));
         f32::from_bits(tiers << SCORE_BITS | score)
     }
+}
+
+/// How few words a document with such a score misses.
+pub(crate) fn step_of(score: Score) -> u32 {
+    score.max(0.0).to_bits() >> (SCORE_BITS + 11)
 }
 
 /// A score as it is shown, from 0 to 1 and in the order of the hits.
@@ -845,7 +923,9 @@ impl Nearness {
             let whole = cell.rank == 0 && self.title_words.first(doc) == Some(plan.typed as u64);
             return u32::from(!whole);
         }
-        let cells = slots.iter().map(|slot| slot.cells[place as usize]);
+        let met = slots.iter().enumerate().filter(|(_, slot)| slot.met.has(place));
+        let met = met.map(|(at, slot)| (at, slot.cells[place as usize]));
+        let cells = met.clone().map(|(_, cell)| cell);
         let mut levels = cells.clone().map(Cell::level);
         let Some(first) = levels.next() else {
             return 1;
@@ -853,14 +933,14 @@ impl Nearness {
         if !levels.all(|level| level == first) {
             return 3;
         }
-        let exact = cells.clone().all(|cell| cell.kind_cost() == 0);
+        let complete = met.clone().count() == slots.len();
+        let exact = complete && cells.clone().all(|cell| cell.kind_cost() == 0);
         let is_whole = |words: usize| {
             let title = self.title_words.first(doc).unwrap_or(0) as usize;
             exact && first == level::TITLE && (title == plan.typed || title == words)
         };
         // What stands for a beginning, or for several words, has no one place.
-        let placed: Vec<(usize, Cell)> = cells
-            .enumerate()
+        let placed: Vec<(usize, Cell)> = met
             .filter(|(at, cell)| {
                 let source = &plan.slots[*at].sources[usize::from(cell.source)];
                 let spans = matches!(
@@ -1011,6 +1091,7 @@ mod tests {
 
     fn tiered(kinds: u32, levels: u32, near: u32, score: f32) -> Tiered {
         Tiered {
+            missing: 0,
             kinds,
             levels,
             near,
@@ -1028,7 +1109,16 @@ mod tests {
             tiered(0, 1, 0, 99.0),
             tiered(1, 0, 0, 99.0),
             tiered(14, 31, 3, 0.0),
+            Tiered {
+                missing: 1,
+                ..tiered(0, 0, 0, 99.0)
+            },
+            Tiered {
+                missing: 3,
+                ..tiered(0, 0, 0, 99.0)
+            },
         ];
+        assert_eq!(order.map(|tiered| step_of(tiered.pack())), [3, 3, 3, 3, 3, 3, 3, 2, 0]);
         for pair in order.windows(2) {
             assert!(pair[0].pack() > pair[1].pack(), "{pair:?}");
             assert!(shown(pair[0].pack(), false) > shown(pair[1].pack(), false), "{pair:?}");
@@ -1054,6 +1144,9 @@ mod tests {
         assert!((popularity_factor(counts(0), false) - 1.0).abs() < 1e-6);
         assert!(popularity_factor(counts(10), false) > popularity_factor(counts(1), false));
         assert!(popularity_factor(counts(10), true) < popularity_factor(counts(10), false));
+        let trending = |trending| Counts { trending, ..counts(2) };
+        assert!(popularity_factor(trending(4.0), false) > popularity_factor(trending(0.0), false));
+        assert!((popularity_factor(trending(4.0), false) - popularity_factor(counts(4), false)).abs() < 1e-6);
     }
 
     proptest! {

@@ -17,6 +17,8 @@ use crate::highlight::HighlightOptions;
 pub struct SearchRequest {
     /// What was typed. Never an error, whatever it is; empty matches everything.
     pub text: String,
+    /// Which of its words hits must have.
+    pub matching: Matching,
     /// What hits must be like.
     pub filters: Filters,
     /// A tempo that hits must be near, and from which [`Sort::BpmDistance`] counts.
@@ -57,6 +59,7 @@ impl Default for SearchRequest {
     fn default() -> Self {
         Self {
             text: String::new(),
+            matching: Matching::default(),
             filters: Filters::default(),
             tempo: None,
             mix_with: None,
@@ -94,8 +97,54 @@ impl SearchRequest {
     }
 }
 
+/// Which words of a text hits must have. Phrases they always must. Hits that miss a word come behind those that do not, in every order,
+/// and those that miss more behind those that miss fewer; totals and counts are about all of them.
+///
+/// From five words of content on – a sentence, and no name – words only weigh, so that there are no such steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Matching {
+    /// All of one or two words, all but one of three, two of four, any of five or more.
+    #[default]
+    Most,
+    /// All of them.
+    All,
+    /// Any of them.
+    Any,
+    /// Words are given up from the last one on: a hit has the first one.
+    Last,
+    /// Words are given up from the most frequent one on: a hit has the rarest.
+    Frequency,
+}
+
+impl Matching {
+    /// All ways.
+    pub const ALL: [Matching; 5] = [
+        Matching::Most,
+        Matching::All,
+        Matching::Any,
+        Matching::Last,
+        Matching::Frequency,
+    ];
+
+    /// Name in requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Matching::Most => "most",
+            Matching::All => "all",
+            Matching::Any => "any",
+            Matching::Last => "last",
+            Matching::Frequency => "frequency",
+        }
+    }
+
+    /// The way of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|matching| matching.name() == name)
+    }
+}
+
 /// Order of hits. Equal ones are in descending order of id, so that pages are stable. Where half and double time were asked for, hits
-/// that need neither come first in every order.
+/// that need neither come first in every order; where words may be missing, hits with all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {

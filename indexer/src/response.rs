@@ -32,6 +32,8 @@ pub struct SearchResponse {
     pub understood: Understood,
     /// Words of the text that say nothing and need not match.
     pub ignored: Vec<String>,
+    /// How many of its other words a hit may miss.
+    pub may_miss: usize,
     /// The text with words that nothing has replaced by the likeliest that something has.
     pub did_you_mean: Option<String>,
     /// Where nothing was found: less demanding texts that find something, the best first.

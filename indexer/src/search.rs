@@ -20,11 +20,11 @@ use crate::facet::Facet;
 use crate::filter::{Control, Group, Harmony, MAX_GROUPS, Number, Range, TempoNear};
 use crate::generation::Generation;
 use crate::highlight::Highlighter;
-use crate::plan::Plan;
+use crate::plan::{Plan, Synonyms};
 use crate::predicate::{groups_of, prepare};
 use crate::rank::{TextQuery, shown};
 use crate::relax::corrected;
-use crate::request::{Cursor, SearchRequest, Sort};
+use crate::request::{Cursor, Matching, SearchRequest, Sort};
 use crate::response::{Card, FacetCounts, FacetValue, Hit, Mix, SearchResponse};
 use crate::totals::Totals;
 use crate::understand::Understood;
@@ -46,6 +46,7 @@ pub(crate) struct Snapshot {
     pub(crate) searcher: Searcher,
     pub(crate) columns: Vec<Arc<SegmentColumns>>,
     totals: Totals,
+    synonyms: Arc<Synonyms>,
     pub(crate) position: Position,
 }
 
@@ -55,6 +56,7 @@ impl Snapshot {
         generation: Arc<Generation>,
         position: Position,
         counters: &Counters,
+        synonyms: &Arc<Synonyms>,
         before: Option<&Snapshot>,
     ) -> tantivy::Result<Self> {
         let searcher = generation.reader.searcher();
@@ -76,6 +78,7 @@ impl Snapshot {
             searcher,
             columns,
             totals,
+            synonyms: synonyms.clone(),
             position,
         })
     }
@@ -92,12 +95,14 @@ impl Snapshot {
         while let Some(first) = answers.iter().position(Option::is_none) {
             let request = &asked[first].request;
             let understood = &asked[first].understood;
-            let text = self.text_query(understood, counters)?;
+            let matching = request.matching;
+            let text = self.text_query(understood, matching, counters)?;
+            let plan = text.as_ref().map(|text| &*text.plan);
             let mut pass = self.pass_of(request, counters);
             let mut together = Vec::new();
             for (at, asked) in asked.iter().enumerate().skip(first) {
-                let same = asked.understood.has_text_of(understood);
-                if answers[at].is_none() && same && self.join(asked, text.is_some(), &mut pass) {
+                let same = asked.understood.has_text_of(understood) && asked.request.matching == matching;
+                if answers[at].is_none() && same && self.join(asked, plan, &mut pass) {
                     together.push(at);
                 }
             }
@@ -122,7 +127,7 @@ impl Snapshot {
     /// Counts of the values of a request's first facet, by their numbers.
     pub(crate) fn count_one(&self, request: &SearchRequest, counters: &CountersView) -> Result<Vec<u32>, SearchError> {
         let asked = Asked::of(self, request, counters)?;
-        let text = self.text_query(&asked.understood, counters)?;
+        let text = self.text_query(&asked.understood, request.matching, counters)?;
         if text.is_none() && asked.groups.is_empty() {
             let facet = request
                 .facets
@@ -131,7 +136,7 @@ impl Snapshot {
             return Ok(facet.unwrap_or_default());
         }
         let mut pass = self.pass_of(&asked.request, counters);
-        self.join(&asked, text.is_some(), &mut pass);
+        self.join(&asked, text.as_ref().map(|text| &*text.plan), &mut pass);
         let mut found = match &text {
             Some(text) => self.make(text, &pass)?,
             None => self.make(&AllQuery, &pass)?,
@@ -155,7 +160,7 @@ impl Snapshot {
     }
 
     /// Adds a request to a pass, unless it has no room for its predicates.
-    fn join(&self, asked: &Asked, has_text: bool, pass: &mut Pass) -> bool {
+    fn join(&self, asked: &Asked, plan: Option<&Plan>, pass: &mut Pass) -> bool {
         let mut predicates = pass.predicates.clone();
         let mut bits: Vec<(u64, Option<Control>)> = Vec::new();
         for group in &asked.groups {
@@ -184,12 +189,14 @@ impl Snapshot {
         let request = &asked.request;
         let scored = !asked.understood.sought.is_empty() && request.sort == Sort::Relevance;
         pass.predicates = predicates;
-        pass.scored |= scored;
+        // What misses a word comes later in every order, which the score alone tells.
+        let stepped = plan.is_some_and(Plan::has_steps);
+        pass.scored |= scored || (stepped && (request.limit > 0 || request.after.is_some()));
         pass.questions.push(Question {
             needs: bits.iter().fold(0, |all, (bit, _)| all | bit),
             controls,
             // What nothing narrows is counted already.
-            facets: if asked.groups.is_empty() && !has_text {
+            facets: if asked.groups.is_empty() && plan.is_none() {
                 Vec::new()
             } else {
                 request.facets.clone()
@@ -200,6 +207,7 @@ impl Snapshot {
                 seed: request.after.map_or(request.seed, |cursor| cursor.seed),
                 tempo: request.tempo,
                 scored,
+                stepped,
             },
             limit: request.skip.min(MAX_SKIP) + request.limit.min(MAX_LIMIT),
             after: request.after.map(|cursor| (cursor.key, cursor.id)),
@@ -275,6 +283,7 @@ impl Snapshot {
             position: self.position.cursor(),
             understood: asked.understood.clone(),
             ignored: text.map(|text| text.plan.ignored.clone()).unwrap_or_default(),
+            may_miss: text.map(|text| text.plan.may_miss).unwrap_or_default(),
             did_you_mean: None,
             relaxed: Vec::new(),
         })
@@ -300,12 +309,17 @@ impl Snapshot {
     }
 
     /// What is looked for by text, planned for this snapshot; none if nothing is.
-    fn text_query(&self, understood: &Understood, counters: &CountersView) -> tantivy::Result<Option<TextQuery>> {
+    fn text_query(
+        &self,
+        understood: &Understood,
+        matching: Matching,
+        counters: &CountersView,
+    ) -> tantivy::Result<Option<TextQuery>> {
         if understood.is_without_text() {
             return Ok(None);
         }
         let fields = &self.generation.fields;
-        let plan = Plan::new(understood, fields, &self.searcher)?;
+        let plan = Plan::new(understood, matching, &self.synonyms, fields, &self.searcher)?;
         let ids = self.searcher.segment_readers().iter().map(|reader| reader.segment_id());
         Ok(Some(TextQuery {
             plan: Arc::new(plan),
@@ -366,6 +380,7 @@ impl Snapshot {
                 seed: 0,
                 tempo: None,
                 scored: true,
+                stepped: false,
             },
             limit,
             after: None,

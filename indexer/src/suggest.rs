@@ -245,6 +245,7 @@ fn plain_question(sort: Sort, limit: usize) -> Question {
             seed: 0,
             tempo: None,
             scored: false,
+            stepped: false,
         },
         limit,
         after: None,

@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use config::LiveVersion;
 use config::catalogue::Edition;
 use indexer::{
-    Condition, Facet, Flag, Harmony, HighlightOptions, MAX_GROUPS, Number, Owned, Range, SearchRequest, Sort, TempoNear, Test,
-    live_version_of,
+    Condition, Facet, Flag, Harmony, HighlightOptions, MAX_GROUPS, Matching, Number, Owned, Range, SearchRequest, Sort,
+    TempoNear, Test, live_version_of,
 };
 use store::musical_key::MusicalKey;
 
@@ -153,6 +153,9 @@ impl SearchParams {
             "q" => {
                 within(&value, MAX_TEXT_CHARS)?;
                 request.text = value;
+            }
+            "matching" => {
+                request.matching = Matching::parse(&value).ok_or_else(|| one_of(Matching::ALL.map(Matching::name)))?;
             }
             "key" => {
                 within(&value, MAX_VALUE_CHARS)?;

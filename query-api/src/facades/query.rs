@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use indexer::{Condition, Facet, Filters, Flag, MAX_GROUPS, Number, SearchRequest, SearchResponse, Sort, Test, fold, words};
+use indexer::{
+    Condition, Facet, Filters, Flag, MAX_GROUPS, Matching, Number, SearchRequest, SearchResponse, Sort, Test, fold, words,
+};
 use store::search_log::{QueryId, Source};
 
 use super::attribute::Attribute;
@@ -26,6 +28,8 @@ const MAX_TEXT_CHARS: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) text: String,
+    /// Which of its words hits must have.
+    pub(super) matching: Matching,
     /// What hits must be like.
     pub(super) condition: Condition,
     /// What is to be counted.
@@ -148,6 +152,7 @@ impl Question {
         });
         SearchRequest {
             text: self.text.chars().take(MAX_TEXT_CHARS).collect(),
+            matching: self.matching,
             filters: filters(self.condition.clone()),
             facets: facets.collect::<Vec<Facet>>(),
             facet_limit: self.values,
@@ -220,6 +225,7 @@ pub(super) fn of_id(id: &str) -> Option<Condition> {
 pub(super) fn one(condition: Condition) -> Question {
     Question {
         text: String::new(),
+        matching: Matching::All,
         condition,
         count: Vec::new(),
         values: 0,

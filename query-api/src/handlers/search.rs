@@ -66,7 +66,9 @@ struct UnderstoodBody {
     filters: Vec<FieldedBody>,
     /// Words that say nothing and need not match.
     ignored: Vec<String>,
-    /// Whether there are so many words that not all need match.
+    /// How many of the other words a hit may miss, see `matching`.
+    may_miss: usize,
+    /// Whether there are so many words that any may be missing, and nothing but their weight tells where a hit belongs.
     any_word_may_be_missing: bool,
 }
 
@@ -165,7 +167,9 @@ struct HighlightBody {
 struct ExplainBody {
     /// The words of `q` that were met.
     words: Vec<ExplainWordBody>,
-    /// Tiers, which decide before the score does; null where there are so many words that only the score decides.
+    /// Words of `q` that it misses. Hits that miss fewer come first, whatever the tiers say.
+    missing: Vec<String>,
+    /// Tiers, which decide before the score does among hits that miss nothing; null where there are so many words that only the score decides.
     tiers: Option<ExplainTiersBody>,
     /// BM25.
     bm25: f32,
@@ -303,6 +307,7 @@ struct MixBody {
     get, path = "/v1/search", tag = "search",
     params(
         ("q" = Option<String>, Query, description = "Text over title, description, tags, author, devices, plug-ins, macro and chain names; also `\"phrases\"`, `-excluded` words, and fielded ones: `bpm:120-130 key:Am device:\"Hybrid Reverb\" -tag:dubstep`", max_length = 2048),
+        ("matching" = Option<String>, Query, description = "Which words of `q` hits must have: `most` when absent (all of one or two, all but one of three, two of four, any of five or more), `all`, `any`, `last` (words are given up from the last one on) or `frequency` (from the most frequent one on). Hits that miss fewer words come first in every order; totals and counts are about all hits"),
         ("genre" = Option<Vec<String>>, Query, description = "Genre. This and the following facets: any of the values given; `tag_all=` asks for every one, `tag_none=` for none, and so for each facet"),
         ("key" = Option<Vec<String>>, Query, description = "Key in any usual notation: `F#m`, `Gb minor`, `8A`, `1m`"),
         ("harmony" = Option<String>, Query, description = "Which keys go with `key`: `exact`; `compatible`, which mixes (itself, its relative, and its neighbours on the wheel); or `diagonal`, which adds the relative's neighbours"),
@@ -442,7 +447,7 @@ impl SearchAnswer {
             next: answer.next.map(|cursor| cursor.to_string()),
             position: answer.position,
             query_id: query_id.to_string(),
-            understood: UnderstoodBody::new(&answer.understood, answer.ignored),
+            understood: UnderstoodBody::new(&answer.understood, answer.ignored, answer.may_miss),
             did_you_mean: answer.did_you_mean,
             relaxed: answer
                 .relaxed
@@ -458,7 +463,7 @@ impl SearchAnswer {
 }
 
 impl UnderstoodBody {
-    fn new(understood: &Understood, ignored: Vec<String>) -> Self {
+    fn new(understood: &Understood, ignored: Vec<String>, may_miss: usize) -> Self {
         let mut body = Self {
             text: understood.to_text(),
             words: Vec::new(),
@@ -467,7 +472,8 @@ impl UnderstoodBody {
             excluded: understood.excluded.iter().map(|words| words.join(" ")).collect(),
             filters: Vec::new(),
             ignored,
-            any_word_may_be_missing: understood.is_long(),
+            may_miss,
+            any_word_may_be_missing: understood.is_long() && may_miss > 0,
         };
         for sought in &understood.sought {
             match sought {
@@ -508,6 +514,7 @@ impl From<Explained> for ExplainBody {
                     idf: word.idf,
                 })
                 .collect(),
+            missing: explained.missing,
             tiers: explained
                 .tiers
                 .map(|[kinds, fields, nearness]| ExplainTiersBody { kinds, fields, nearness }),

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, Uri};
-use indexer::{Condition, Sort};
+use indexer::{Condition, Matching, Sort};
 use serde_json::{Map, Value};
 
 use super::error::AlgoliaError;
@@ -248,6 +248,8 @@ impl Request {
             facets: false,
             question: Question {
                 text: params.text("query").unwrap_or_default(),
+                // As there, where nothing says which words are optional.
+                matching: Matching::All,
                 condition: condition(params)?,
                 count: Vec::new(),
                 values: USUAL_VALUES,

@@ -1,6 +1,6 @@
 //! Requests of the Meilisearch search API.
 
-use indexer::{Condition, Sort};
+use indexer::{Condition, Matching, Sort};
 use serde_json::Value;
 
 use super::error::MeiliError;
@@ -101,6 +101,7 @@ impl Search {
             facets: facets.is_some(),
             question: Question {
                 text: shared.text,
+                matching: shared.matching,
                 condition: shared.condition,
                 count,
                 values: MAX_VALUES,
@@ -167,6 +168,7 @@ impl FacetSearch {
     pub(super) fn question(&self) -> Question {
         Question {
             text: self.shared.text.clone(),
+            matching: self.shared.matching,
             condition: self.shared.condition.clone(),
             count: vec![self.attribute],
             values: ALL_VALUES,
@@ -238,19 +240,28 @@ impl Similar {
 #[derive(Clone, Debug)]
 struct Shared {
     text: String,
+    matching: Matching,
     condition: Condition,
 }
 
 impl Shared {
     fn read(uid: &str, fields: &mut Fields) -> Result<Self, MeiliError> {
-        let strategy = fields.text("matchingStrategy", "invalid_search_matching_strategy")?;
-        if let Some(strategy) = strategy.filter(|strategy| !["last", "all", "frequency"].contains(&strategy.as_str())) {
-            let message = format!(
-                "Unknown value `{}` at `.matchingStrategy`: expected one of `last`, `all`, `frequency`",
-                strategy.escape_debug()
-            );
-            return Err(MeiliError::invalid("invalid_search_matching_strategy", message));
-        }
+        let matching = match fields
+            .text("matchingStrategy", "invalid_search_matching_strategy")?
+            .as_deref()
+        {
+            // As there: words are given up from the last one on, and what has all of them comes first.
+            None | Some("last") => Matching::Last,
+            Some("all") => Matching::All,
+            Some("frequency") => Matching::Frequency,
+            Some(other) => {
+                let message = format!(
+                    "Unknown value `{}` at `.matchingStrategy`: expected one of `last`, `all`, `frequency`",
+                    other.escape_debug()
+                );
+                return Err(MeiliError::invalid("invalid_search_matching_strategy", message));
+            }
+        };
         for (name, code) in [
             ("hybrid", "invalid_search_hybrid_query"),
             ("vector", "invalid_search_vector"),
@@ -266,6 +277,7 @@ impl Shared {
         let filter = fields.take("filter").unwrap_or(Value::Null);
         Ok(Self {
             text: fields.text("q", "invalid_search_q")?.unwrap_or_default(),
+            matching,
             condition: filter::read(&filter)
                 .map_err(|error| MeiliError::invalid("invalid_search_filter", inside(uid, &error.to_string())))?,
         })
