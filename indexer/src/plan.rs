@@ -268,7 +268,10 @@ impl Plan {
             if let Some(first) = words.first() {
                 self.slots[*first].required = true;
             }
-            self.kept_first = words;
+            // Many words have no steps, and those that most documents have may be left out.
+            if !self.long {
+                self.kept_first = words;
+            }
         }
     }
 
@@ -283,9 +286,7 @@ impl Plan {
             sum <= budget
         });
         let most = affordable.last().unwrap_or(0);
-        if self.kept_first.is_empty() {
-            self.slots.retain(|slot| slot.required || slot.frequency <= most);
-        }
+        self.slots.retain(|slot| slot.required || slot.frequency <= most);
     }
 
     /// Makes the slots, each different word once, and says where each word of the text went.

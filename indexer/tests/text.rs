@@ -361,13 +361,14 @@ async fn what_is_found_is_what_a_look_at_every_rack_finds() {
     };
     for turn in 0..150 {
         let matching = Matching::ALL[turn % Matching::ALL.len()];
-        let sought = some_words(&mut state, 4);
-        let excluded = some_words(&mut state, 1);
+        // Four words at most, one in quotation marks included: with five they would only weigh.
         let phrase = if turn % 2 == 0 {
             some_words(&mut state, 2)
         } else {
             String::new()
         };
+        let sought = some_words(&mut state, if phrase.is_empty() { 4 } else { 3 });
+        let excluded = some_words(&mut state, 1);
         let query = format!(
             "{sought} \"{phrase}\" {}{excluded} ",
             if excluded.is_empty() { "" } else { "-" }
