@@ -216,6 +216,8 @@ impl Takers {
         if kept < neighbours.len() {
             neighbours.select_nth_unstable_by(kept, order);
             neighbours.truncate(kept);
+            // What was touched is much more, and would be held as long as what is kept.
+            neighbours.shrink_to_fit();
         }
         neighbours.sort_unstable_by(order);
         neighbours
