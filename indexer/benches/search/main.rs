@@ -56,13 +56,20 @@ const FULL: &[Size] = &[
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let asked = arguments.iter().any(|argument| argument == "--quick");
-    // `cargo bench -- --only 1000000` for one size alone.
+    // `cargo bench -- --only 1000000` for one size alone, whichever.
     let only = arguments.iter().position(|argument| argument == "--only");
     let only: Option<u64> = only.and_then(|at| arguments.get(at + 1)).and_then(|size| size.parse().ok());
-    let sizes = if asked { QUICK } else { FULL };
+    let sizes = match only {
+        Some(workflows) => {
+            let known = FULL.iter().find(|size| size.workflows == workflows);
+            vec![known.copied().unwrap_or(Size { workflows, ..QUICK[0] })]
+        }
+        None if asked => QUICK.to_vec(),
+        None => FULL.to_vec(),
+    };
     let mut seen = Vec::new();
-    for size in sizes.iter().filter(|size| only.is_none_or(|only| size.workflows == only)) {
-        seen.push((size.workflows, measure(*size).await?));
+    for size in sizes {
+        seen.push((size.workflows, measure(size).await?));
     }
     if let [(small, before), (large, after)] = seen.as_slice() {
         println!("\ngrowth of p50 from {small} to {large} workflows ({}x)", large / small);
