@@ -94,7 +94,8 @@ async fn kill_9_at_any_moment_loses_and_doubles_nothing() {
     let compared = index.compare(db.pool()).await.expect("compared");
     assert_eq!(
         (compared.documents, compared.differences(), compared.damaged_files),
-        (next - 1, 0, 0)
+        (next - 1, 0, 0),
+        "{compared:?}"
     );
     assert_eq!(index.search(&SearchRequest::default()).expect("answered").total, next - 1);
 }
