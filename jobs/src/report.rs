@@ -1,7 +1,7 @@
 //! What a report is: sections of figures, series and tables, each figure from rows or "no data" with the reason.
 //!
 //! All forms of a report – page, tables for programs, mail – are made from this one shape, so a new figure is written once, in
-//! [`content`].
+//! `content`.
 
 mod anomalies;
 mod calendar;
