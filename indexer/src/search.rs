@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use store::gaps::Position;
 use store::musical_key::MusicalKey;
@@ -101,6 +102,8 @@ impl Snapshot {
             let mut pass = self.pass_of(request, counters);
             let mut together = Vec::new();
             for (at, asked) in asked.iter().enumerate().skip(first) {
+                // Conditions are worked out here, each perhaps against every value of a facet.
+                in_time(request)?;
                 let same = asked.understood.has_text_of(understood) && asked.request.matching == matching;
                 if answers[at].is_none() && same && self.join(asked, plan, &mut pass) {
                     together.push(at);
@@ -111,6 +114,7 @@ impl Snapshot {
                 None => self.make(&AllQuery, &pass)?,
             };
             for ((at, found), question) in together.into_iter().zip(found).zip(&pass.questions) {
+                in_time(request)?;
                 let mut answer = self.answer(&asked[at], text.as_ref(), found, question, counters)?;
                 self.offer_instead(&requests[at], text.as_ref(), &mut answer, counters)?;
                 answers[at] = Some(answer);
@@ -497,4 +501,12 @@ fn mix_with(id: u64, snapshot: &Snapshot, request: &mut SearchRequest, counters:
         key,
         bpm: source.bpm,
     })
+}
+
+/// Whether there is time left for a request.
+fn in_time(request: &SearchRequest) -> Result<(), SearchError> {
+    match request.deadline {
+        Some(deadline) if Instant::now() >= deadline => Err(SearchError::TimedOut),
+        _ => Ok(()),
+    }
 }

@@ -197,12 +197,16 @@ async fn shown(
 ) -> Result<HashMap<WorkflowId, Card>, ApiError> {
     let mut db = context.connection().await?;
     let mut cards = by_id(recommendation::cards(&mut db, me, wanted).await?);
-    let ids: Vec<WorkflowId> = cards.keys().copied().collect();
-    for twin in recommendation::twins(&mut db, &ids).await? {
-        if twin.author == me || seen.contains(&twin.id) {
-            cards.remove(&twin.of);
-        }
-    }
+    // One of each content: of a rack that was uploaded many times, each would bring all the others.
+    let by_content: HashMap<[u8; 32], WorkflowId> = cards.values().filter_map(|card| Some((card.content()?, card.id))).collect();
+    let ids: Vec<WorkflowId> = by_content.into_values().collect();
+    let known: HashSet<[u8; 32]> = recommendation::twins(&mut db, &ids)
+        .await?
+        .into_iter()
+        .filter(|twin| twin.author == me || seen.contains(&twin.id))
+        .filter_map(|twin| cards.get(&twin.of)?.content())
+        .collect();
+    cards.retain(|_, card| card.content().is_none_or(|content| !known.contains(&content)));
     Ok(cards)
 }
 

@@ -222,17 +222,36 @@ pub enum Dropped {
 /// The database refused. Whether the month was dropped then is seen by calling again, which is safe.
 pub async fn drop_month(db: &Db, table: EventTable, month: NaiveDate, archived: Sums) -> Result<Dropped, StoreError> {
     let until = end_of(month);
-    begin_dropping(db, table, month, until).await?;
-    // A connection of its own: closing it frees the lock, whatever happened.
+    // A connection of its own: closing it frees the locks, whatever happened.
     let mut connection = db.acquire().await?.detach();
-    let outcome = drop_locked(&mut connection, table, month, until, archived).await;
-    connection.close().await?;
-    let outcome = outcome?;
-    match outcome {
-        Dropped::Done => finish_dropping(&mut *db.acquire().await?, table, month).await?,
-        Dropped::Changed => stop_dropping(db, table, month).await?,
+    let outcome = async {
+        lock(&mut connection).await?;
+        begin_dropping(db, table, month, until).await?;
+        let outcome = drop_locked(&mut connection, table, month, until, archived).await?;
+        match outcome {
+            Dropped::Done => finish_dropping(&mut *db.acquire().await?, table, month).await?,
+            Dropped::Changed => stop_dropping(db, table, month).await?,
+        }
+        Ok(outcome)
     }
-    Ok(outcome)
+    .await;
+    connection.close().await?;
+    outcome
+}
+
+/// Makes sure that nobody else is dropping months: until the connection is closed, and while the server still works on what a process that died
+/// had asked for on its own.
+async fn lock(db: &mut Conn) -> Result<(), StoreError> {
+    let got: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(LEFT(CONCAT('cookbook-retire-', DATABASE()), 64), ?)")
+        .bind(LOCK_WAIT_S)
+        .fetch_one(db)
+        .await?;
+    if got == Some(1) {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(
+        "another process is dropping a month of events".to_owned(),
+    ))
 }
 
 async fn drop_locked(
@@ -353,7 +372,14 @@ async fn stop_dropping(db: &Db, table: EventTable, month: NaiveDate) -> Result<(
 /// # Errors
 /// The database refused.
 pub async fn resume(db: &Db, table: EventTable) -> Result<(), StoreError> {
-    let mut connection = db.acquire().await?;
+    let mut connection = db.acquire().await?.detach();
+    let outcome = resume_locked(db, &mut connection, table).await;
+    connection.close().await?;
+    outcome
+}
+
+async fn resume_locked(db: &Db, connection: &mut Conn, table: EventTable) -> Result<(), StoreError> {
+    lock(connection).await?;
     let months = sqlx::query_scalar!(
         "SELECT month FROM event_archives WHERE table_name = ? AND state = 'dropping' ORDER BY month",
         table.name()
@@ -361,10 +387,10 @@ pub async fn resume(db: &Db, table: EventTable) -> Result<(), StoreError> {
     .fetch_all(&mut *connection)
     .await?;
     for month in months {
-        if partition::oldest_month(&mut connection, table.name()).await? == Some(month) {
+        if partition::oldest_month(connection, table.name()).await? == Some(month) {
             stop_dropping(db, table, month).await?;
         } else {
-            finish_dropping(&mut connection, table, month).await?;
+            finish_dropping(connection, table, month).await?;
         }
     }
     Ok(())

@@ -152,13 +152,21 @@ pub async fn keep(db: &mut Conn, claim: &Claim, answer: &KeptAnswer) -> Result<(
     Ok(())
 }
 
-/// Gives the key back: nothing was done, so that trying again may succeed.
+/// Gives the key back where nothing was done, so that trying again may succeed. Where the work is done and only its answer failed, the
+/// claim ends at once, and whoever asks again is told so.
 ///
 /// # Errors
 /// The database refused.
 pub async fn release(db: &mut Conn, claim: &Claim) -> Result<(), StoreError> {
     sqlx::query!(
-        "DELETE FROM idempotent_requests WHERE key_hash = ? AND claim = ?",
+        "DELETE FROM idempotent_requests WHERE key_hash = ? AND claim = ? AND NOT is_done",
+        &claim.key[..],
+        claim.claim
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "UPDATE idempotent_requests SET claimed_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE key_hash = ? AND claim = ? AND is_done",
         &claim.key[..],
         claim.claim
     )

@@ -21,6 +21,9 @@ pub(super) const MAX_REACH: usize = 10_000;
 /// Most hits of a page.
 pub(super) const MAX_HITS: usize = 1000;
 
+/// Most questions of one body that ask for all values of a facet.
+const MAX_LISTED: usize = 8;
+
 /// Longest text, in characters; what is longer is cut. Each further word would cost time.
 const MAX_TEXT_CHARS: usize = 512;
 
@@ -81,6 +84,7 @@ pub(super) async fn answer(
     source: Source,
     questions: Vec<Question>,
 ) -> Result<(Vec<Found>, Duration), ApiError> {
+    check(&questions)?;
     let started = Instant::now();
     let now = Utc::now();
     // A flag is counted by a question of its own, in the same pass.
@@ -137,6 +141,29 @@ pub(super) async fn answer(
         found.push(Found::of(answer, flags, query_id));
     }
     Ok((found, took))
+}
+
+/// Refuses a body of which each question is modest and all together are not: hits are read, marked and written after the index's own time is up.
+fn check(questions: &[Question]) -> Result<(), ApiError> {
+    let too_much = |detail: String| {
+        Err(ApiError::BadRequest {
+            code: "too_much",
+            detail,
+        })
+    };
+    let hits: usize = questions.iter().map(|question| question.limit.min(MAX_HITS)).sum();
+    if hits > MAX_HITS {
+        return too_much(format!(
+            "all queries together ask for {hits} hits; at most {MAX_HITS} are given at once"
+        ));
+    }
+    let listed = questions.iter().filter(|question| question.values > MAX_HITS).count();
+    if listed > MAX_LISTED {
+        return too_much(format!(
+            "{listed} queries search the values of a facet; at most {MAX_LISTED} do at once"
+        ));
+    }
+    Ok(())
 }
 
 impl Question {

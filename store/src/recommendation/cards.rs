@@ -49,8 +49,8 @@ impl Card {
     }
 }
 
-/// Those of these workflows that everybody may see now, that are not the viewer's own, and between whose author and the viewer is no
-/// block; in whatever order.
+/// Those of these workflows that everybody may see now, that are not the viewer's own nor dismissed by them, and between whose author and
+/// the viewer is no block; in whatever order.
 ///
 /// # Errors
 /// The database refused.
@@ -69,8 +69,10 @@ pub async fn cards(db: &mut Conn, viewer: UserId, workflows: &[WorkflowId]) -> R
            WHERE w.is_published = TRUE AND w.taken_down_at IS NULL AND u.is_active = TRUE AND u.suspended_at IS NULL
              AND (w.published_at IS NULL OR w.published_at <= NOW()) AND w.user_id <> ?
              AND NOT EXISTS (SELECT 1 FROM user_blocks AS block WHERE block.blocker_id = ? AND block.blocked_id = w.user_id)
-             AND NOT EXISTS (SELECT 1 FROM user_blocks AS block WHERE block.blocked_id = ? AND block.blocker_id = w.user_id)"#,
+             AND NOT EXISTS (SELECT 1 FROM user_blocks AS block WHERE block.blocked_id = ? AND block.blocker_id = w.user_id)
+             AND NOT EXISTS (SELECT 1 FROM workflow_dismissals AS dismissed WHERE dismissed.user_id = ? AND dismissed.workflow_id = w.id)"#,
         wanted,
+        viewer,
         viewer,
         viewer,
         viewer
