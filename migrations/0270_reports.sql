@@ -15,7 +15,6 @@ CREATE TABLE IF NOT EXISTS reports (
   version INT UNSIGNED NOT NULL DEFAULT 1,
   generated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
   PRIMARY KEY (report, period),
-  INDEX ix_starts (starts_at, report),
   INDEX ix_report (report, starts_at)
 ) ENGINE=InnoDB;
 

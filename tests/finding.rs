@@ -257,8 +257,7 @@ fn noisy_body(state: &mut u64, is_meilisearch: bool) -> String {
 
 /// How long random requests are sent: some seconds, or as many as this variable says.
 fn noise_seconds() -> u64 {
-    let seconds = std::env::var("COOKBOOK_TEST_NOISE_S").ok();
-    seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(5)
+    std::env::var("COOKBOOK_TEST_NOISE_S").map_or(5, |seconds| seconds.parse().expect("seconds"))
 }
 
 #[tokio::test]

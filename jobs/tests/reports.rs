@@ -275,6 +275,13 @@ async fn what_was_dropped_with_old_events_is_no_data() {
             "{figure:?}"
         );
     }
+    // Nor does a line go on at nought where nothing is known.
+    let series = report.sections.iter().flat_map(|section| &section.series);
+    let active = series.clone().find(|series| series.key == "active_by_day").unwrap();
+    let dropped = yesterday() - Days::new(10);
+    for point in &active.points {
+        assert_eq!(point.value.is_some(), point.day >= dropped, "{point:?}");
+    }
 }
 
 /// Puts a time of day on another day.

@@ -80,7 +80,10 @@ fn describe() {
         "cookbook_searches_refused_total",
         "questions to the index that found no core in time"
     );
-    describe_counter!("cookbook_cache_total", "looks into Redis by result: hit, miss");
+    describe_counter!(
+        "cookbook_cache_total",
+        "looks for lists of what trends in Redis, by result: hit, miss"
+    );
     describe_counter!(
         "cookbook_jobs_total",
         "attempts at jobs by queue and outcome: done, failed, dead"
@@ -134,7 +137,8 @@ async fn ask(db: &mut Conn) -> Result<(), StoreError> {
     for queue in waiting {
         gauge!("cookbook_queue_oldest_seconds", "queue" => queue.queue).set(queue.oldest_s);
     }
-    for node in nodes.into_iter().filter(|node| node.is_live) {
+    // One that has gone keeps its position: its lag grows, which is what somebody should be told.
+    for node in nodes {
         let lag = end.saturating_sub(node.position);
         gauge!("cookbook_index_lag_changes", "node" => node.node.clone()).set(lag as f64);
         gauge!("cookbook_index_documents", "node" => node.node).set(node.documents as f64);

@@ -192,19 +192,3 @@ pub async fn delivered(db: &mut Conn, kind: ReportKind, period: &str, channel: &
     .await?;
     Ok(())
 }
-
-/// Where a report was sent, and when.
-///
-/// # Errors
-/// The database refused.
-pub async fn deliveries(db: &mut Conn, kind: ReportKind, period: &str) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT channel, delivered_at AS "delivered_at: DateTime<Utc>" FROM report_deliveries
-           WHERE report = ? AND period = ? ORDER BY channel"#,
-        kind.as_str(),
-        period
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.channel, row.delivered_at)).collect())
-}

@@ -231,7 +231,7 @@ impl Maker<'_> {
     }
 
     /// A line of numbers: of a day's report the four weeks that it ends, else the period beside the one before.
-    fn series(&self, key: &str, title: &str, of: impl Fn(NaiveDate) -> u64) -> Series {
+    fn series(&self, key: &str, title: &str, of: impl Fn(NaiveDate) -> Option<u64>) -> Series {
         let end = self.period.end();
         let before: Vec<NaiveDate> = self.period.previous().days().collect();
         let points = if self.period.kind() == ReportKind::Daily {
@@ -241,7 +241,7 @@ impl Maker<'_> {
                 .take_while(|day| *day < end)
                 .map(|day| Point {
                     day,
-                    value: Some(of(day)),
+                    value: of(day),
                     before: None,
                 })
                 .collect()
@@ -251,8 +251,8 @@ impl Maker<'_> {
                 .enumerate()
                 .map(|(index, day)| Point {
                     day,
-                    value: Some(of(day)),
-                    before: before.get(index).map(|day| of(*day)),
+                    value: of(day),
+                    before: before.get(index).and_then(|day| of(*day)),
                 })
                 .collect()
         };
@@ -322,16 +322,15 @@ impl Maker<'_> {
         section
             .series
             .push(self.series("active_by_day", "Active accounts by day", |day| {
-                let back = (daily.last - day).num_days();
-                u64::try_from(back)
+                let back = u64::try_from((daily.last - day).num_days())
                     .ok()
-                    .filter(|back| *back < ACTIVE_DAYS)
-                    .map_or(0, |back| daily.active_within(back, 1))
+                    .filter(|back| *back < ACTIVE_DAYS)?;
+                daily.active(back, 1).ok()
             }));
         section
             .series
             .push(self.series("new_accounts_by_day", "New accounts by day", |day| {
-                daily.registrations.get(&day).copied().unwrap_or_default()
+                Some(daily.registrations.get(&day).copied().unwrap_or_default())
             }));
         section
     }
@@ -400,7 +399,7 @@ impl Maker<'_> {
         }
         section.tables.push(reasons);
         section.series.push(self.series("uploads_by_day", "Uploads by day", |day| {
-            daily.uploads.get(&day).copied().unwrap_or_default()
+            Some(daily.uploads.get(&day).copied().unwrap_or_default())
         }));
         Ok(section)
     }
@@ -436,13 +435,13 @@ impl Maker<'_> {
         let of = |day: NaiveDate| sums.get(&day).copied().unwrap_or_default();
         section
             .series
-            .push(self.series("views_by_day", "Views by day", |day| of(day).views));
+            .push(self.series("views_by_day", "Views by day", |day| Some(of(day).views)));
         section
             .series
-            .push(self.series("downloads_by_day", "Downloads by day", |day| of(day).downloads));
+            .push(self.series("downloads_by_day", "Downloads by day", |day| Some(of(day).downloads)));
         section
             .series
-            .push(self.series("reactions_by_day", "Reactions by day", |day| of(day).reactions()));
+            .push(self.series("reactions_by_day", "Reactions by day", |day| Some(of(day).reactions())));
         section
     }
 
@@ -572,7 +571,7 @@ impl Maker<'_> {
             section.tables.push(table);
         }
         section.series.push(self.series("searches_by_day", "Searches by day", |day| {
-            daily.searches.get(&day).copied().unwrap_or_default()
+            Some(daily.searches.get(&day).copied().unwrap_or_default())
         }));
         Ok(section)
     }
