@@ -3,6 +3,9 @@
 //! A month is dropped when all of this is true: it is wholly older than `events.keep_days`; its days were rolled up from all of its rows, and
 //! weighed for what trends; its rows are in the file store as Parquet, which was read back and is the same; and its rows are still those,
 //! compared while nobody can write. Nothing of this happens unless `events.keep_days` is set.
+//!
+//! A row that is written later for a month that is gone lies with the next one. It counts in `downloads_count` and is archived, but the
+//! numbers of its day are those of the rows that were dropped.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -11,6 +14,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use polars::prelude::*;
 use store::event_archive::{self, ArchivedEvent, Dropped, EventTable, OtherColumn, Sums};
+use store::event_retention;
 use store::queue::RetireEvents;
 
 use crate::{Context, compute_trending, roll_up_day};
@@ -47,6 +51,11 @@ pub async fn retire_events(context: &Context, before: DateTime<Utc>) -> anyhow::
         let Some(month) = oldest.iter().map(|(month, _)| *month).min() else {
             return Ok(retired);
         };
+        // An archive keeps for ever what it got.
+        let until = event_archive::end_of(month).date_naive();
+        event_retention::forget_addresses(&context.db, until)
+            .await
+            .with_context(|| format!("forget from where the events of {month} came"))?;
         make_final(context, month)
             .await
             .with_context(|| format!("roll up all of {month}"))?;
