@@ -125,7 +125,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Rebuild(args) => crate::rebuild::run(args, servers::locate(settings)?).await,
         Command::Feed(args) => crate::feed::run(args, servers::locate(settings)?).await,
         Command::Rollup(args) => crate::rollup::run(args, servers::locate(settings)?).await,
-        Command::Evaluate(args) => crate::evaluate::run(args, servers::locate(settings)?).await,
+        Command::Evaluate(args) => crate::evaluate::run(args, settings).await,
         Command::Report(args) => crate::report::run(args, servers::locate(settings)?).await,
         Command::Jobs(args) => crate::jobs::run(args, servers::locate(settings)?).await,
         Command::Token(args) => crate::token::run(args, servers::locate(settings)?).await,

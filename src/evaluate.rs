@@ -1,5 +1,6 @@
 //! `cookbook evaluate`: measures what the program recommends on what people did.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::config::Settings;
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use jobs::{Measured, Split};
 
-use crate::output;
+use crate::{output, servers};
 
 /// Arguments of `cookbook evaluate`.
 #[derive(Debug, Args)]
@@ -33,12 +34,16 @@ struct RecommendationArgs {
     /// Most people who are measured; all are learnt from
     #[arg(long, value_name = "COUNT", default_value_t = Split::default().people)]
     people: usize,
+    /// Measure on ratings in this file, rather than on what is in the database: a line of names, then person, thing, stars and seconds since 1970 in
+    /// each, apart by commas or tabs
+    #[arg(long, value_name = "FILE")]
+    ratings: Option<PathBuf>,
 }
 
 /// Runs `cookbook evaluate`.
 ///
 /// # Errors
-/// The database is not there or refused, or there is nobody to measure.
+/// The database is not there or refused, the file cannot be read, or there is nobody to measure.
 pub async fn run(args: EvaluateArgs, settings: Settings) -> Result<ExitCode> {
     let EvaluateCommand::Recommendations(args) = args.command;
     if !(0.0..1.0).contains(&args.held_back) {
@@ -49,10 +54,15 @@ pub async fn run(args: EvaluateArgs, settings: Settings) -> Result<ExitCode> {
         least: args.least,
         people: args.people,
     };
-    let db = store::db::connect(&settings.database)
-        .await
-        .context("connect to `database.url`")?;
-    let found = jobs::evaluate_recommendations(&db, &settings.recommendations, split).await?;
+    let found = if let Some(file) = args.ratings {
+        jobs::evaluate_ratings(&file, &settings.recommendations, split).await?
+    } else {
+        let settings = servers::locate(settings)?;
+        let db = store::db::connect(&settings.database)
+            .await
+            .context("connect to `database.url`")?;
+        jobs::evaluate_recommendations(&db, &settings.recommendations, split).await?
+    };
     output::line(format!(
         "{} people took {} workflows; learnt from {} interactions, {} held back of {} people",
         found.people, found.workflows, found.interactions, found.held_back, found.measured

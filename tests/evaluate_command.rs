@@ -91,3 +91,41 @@ async fn where_nothing_can_be_measured_it_says_so() {
     let output = evaluate(&db, &["--held-back", "1.5"]).await;
     assert!(error_of(&output).contains("`--held-back` 1.5"), "{}", error_of(&output));
 }
+
+#[tokio::test]
+async fn ratings_of_a_file_are_measured_without_a_database() {
+    let folder = folder();
+    // The same two circles; what gets three stars is no interest, and of half stars the whole ones count.
+    let mut rows = "person,thing,stars,at\n".to_owned();
+    for person in 0..10 {
+        for step in 0..5 {
+            let thing = person / 5 * 5 + (person + step) % 5;
+            rows += &format!("p{person},t{thing},4.5,{}\np{person},low{step},3.5,{}\n", 1000 + step, 1000 + step);
+        }
+    }
+    for (name, text) in [("ratings.csv", rows.clone()), ("ratings.inter", rows.replace(',', "\t"))] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("write the ratings");
+        let mut command = cookbook(folder.path());
+        command.args(["evaluate", "recommendations", "--ratings"]).arg(&file);
+        let output = tokio::task::spawn_blocking(move || command.output().expect("run the command"))
+            .await
+            .expect("wait for the command");
+        assert!(output.status.success(), "{}", error_of(&output));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            text.lines().next(),
+            Some("10 people took 10 workflows; learnt from 40 interactions, 10 held back of 10 people")
+        );
+        let bare = text.lines().find(|line| line.starts_with("this program's")).expect("the bare ranking");
+        assert!(bare.contains(" 1.0000 "), "{text}");
+    }
+    std::fs::write(folder.path().join("bad.csv"), "a,b,c,d\n1,2,good,4\n").expect("write a file");
+    let mut command = cookbook(folder.path());
+    command.args(["evaluate", "recommendations", "--ratings", "bad.csv"]);
+    let output = tokio::task::spawn_blocking(move || command.output().expect("run the command"))
+        .await
+        .expect("wait for the command");
+    assert!(!output.status.success());
+    assert!(error_of(&output).contains("stars"), "{}", error_of(&output));
+}

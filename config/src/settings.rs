@@ -349,6 +349,8 @@ sections! {
         neighbours: usize,
         /// Most workflows of one person from which a list is made.
         recent: usize,
+        /// Interests after which one counts half in a list.
+        recent_half: f64,
         /// Weight of likeness in content.
         alike: f64,
         /// Workflows of which others alike in content are looked for.

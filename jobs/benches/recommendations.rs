@@ -93,7 +93,7 @@ fn main() -> Result<(), config::SettingsError> {
                 at_s: random.below(1000) as i64 * DAY_S,
             }
         });
-        collected.add(&interests(&settings, acts, 1000 * DAY_S));
+        collected.add(&interests(&settings, acts));
     }
     println!(
         "{} interactions of {} workflows",
@@ -107,7 +107,7 @@ fn main() -> Result<(), config::SettingsError> {
     print("turn it over", start.elapsed());
     forget_peak();
     let start = Instant::now();
-    let shrinkage = takers.best_shrinkage(&settings.shrinkages);
+    let shrinkage = takers.best_shrinkage(&settings);
     print("choose a shrinkage", start.elapsed());
     forget_peak();
     let start = Instant::now();

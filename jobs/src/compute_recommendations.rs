@@ -40,17 +40,14 @@ pub async fn compute_recommendations(
     settings: &RecommendationSettings,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Generation> {
-    // Age counts from the newest act, and not from now: a community that sleeps is recommended what it was.
     let as_of = recommendation::newest_act(&mut *db.acquire().await?)
         .await?
         .unwrap_or(now)
         .min(now);
     let mut collected = Collected::default();
-    for_everybody(db, |person| {
-        collected.add(&interests(settings, person.acts, as_of.timestamp()))
-    })
-    .await
-    .context("read what people did")?;
+    for_everybody(db, |person| collected.add(&interests(settings, person.acts)))
+        .await
+        .context("read what people did")?;
 
     let generation = recommendation::begin(&mut *db.acquire().await?, as_of).await?;
     let interactions = collected.interactions();
@@ -60,8 +57,8 @@ pub async fn compute_recommendations(
             .context("turn")?,
     );
     let shrinkage = tokio::task::spawn_blocking({
-        let (takers, shrinkages) = (Arc::clone(&takers), settings.shrinkages.clone());
-        move || takers.best_shrinkage(&shrinkages)
+        let (takers, settings) = (Arc::clone(&takers), settings.clone());
+        move || takers.best_shrinkage(&settings)
     })
     .await
     .context("choose a shrinkage")?;

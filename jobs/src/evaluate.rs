@@ -10,10 +10,11 @@
 //! `-log2(share of people who took it)` (Vargas and Castells 2011).
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use config::RecommendationSettings;
-use store::recommendation::{self, Act, Interest, Listed, Neighbour, Rules, arrange, explore_order, interests, score};
+use store::recommendation::{self, Act, ActKind, Interest, Listed, Neighbour, Rules, arrange, explore_order, interests, profile, score};
 use store::{Db, UserId, WorkflowId};
 
 use crate::compute_recommendations::for_everybody;
@@ -113,26 +114,92 @@ pub async fn evaluate_recommendations(db: &Db, settings: &RecommendationSettings
     for_everybody(db, |person| everybody.push((person.user, person.acts)))
         .await
         .context("read what people did")?;
+    let (learnt, people) = divided(settings, everybody, split).await?;
+    let facts = recommendation::facts(&mut *db.acquire().await?, &taken(&learnt)).await?;
+    measured(settings, learnt, people, facts).await
+}
+
+/// Measures on ratings in a file, as public collections have them: cells apart by commas or tabs, one line of names above, and then a person, a
+/// thing, up to five stars, and seconds since 1970 in a line (MovieLens's `ratings.csv`, RecBole's `.inter`). Half a star is none. Nobody is the author
+/// of two things.
+///
+/// # Errors
+/// The file cannot be read, or there is nobody to measure.
+pub async fn evaluate_ratings(file: &Path, settings: &RecommendationSettings, split: Split) -> anyhow::Result<Evaluation> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
+    let has_tabs = text.lines().next().is_some_and(|line| line.contains('\t'));
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(if has_tabs { b'\t' } else { b',' })
+        .from_reader(text.as_bytes());
+    let (mut people, mut things) = (HashMap::new(), HashMap::new());
+    let mut everybody: Vec<(UserId, Vec<Act<WorkflowId>>)> = Vec::new();
+    for row in reader.deserialize() {
+        let (person, thing, stars, at_s): (String, String, f64, f64) =
+            row.context("a line is no person, thing, stars and seconds")?;
+        let next = people.len();
+        let person = *people.entry(person).or_insert(next);
+        if person == everybody.len() {
+            everybody.push((UserId(person as u64), Vec::new()));
+        }
+        let next = things.len() as u64;
+        everybody[person].1.push(Act {
+            workflow: WorkflowId(*things.entry(thing).or_insert(next)),
+            kind: ActKind::Rating(stars as u8),
+            at_s: at_s as i64,
+        });
+    }
+    let (learnt, people) = divided(settings, everybody, split).await?;
+    let facts = taken(&learnt)
+        .into_iter()
+        .map(|workflow| {
+            let author = UserId(u64::MAX - workflow.0);
+            let listed = Listed {
+                workflow,
+                author,
+                content: None,
+            };
+            (workflow, listed)
+        })
+        .collect();
+    measured(settings, learnt, people, facts).await
+}
+
+async fn divided(
+    settings: &RecommendationSettings,
+    everybody: Vec<(UserId, Vec<Act<WorkflowId>>)>,
+    split: Split,
+) -> anyhow::Result<(Vec<Vec<Interest<WorkflowId>>>, Vec<Person>)> {
     let settings = settings.clone();
-    let (learnt, people) = tokio::task::spawn_blocking({
-        let settings = settings.clone();
-        move || divide(&settings, everybody, split)
-    })
-    .await
-    .context("split")?;
+    let (learnt, people) = tokio::task::spawn_blocking(move || divide(&settings, everybody, split))
+        .await
+        .context("split")?;
     if people.is_empty() {
         bail!(
             "nobody took {} workflows or more of other people: there is nothing to measure",
             split.least
         );
     }
+    Ok((learnt, people))
+}
+
+async fn measured(
+    settings: &RecommendationSettings,
+    learnt: Vec<Vec<Interest<WorkflowId>>>,
+    people: Vec<Person>,
+    facts: HashMap<WorkflowId, Listed<WorkflowId>>,
+) -> anyhow::Result<Evaluation> {
+    let settings = settings.clone();
+    tokio::task::spawn_blocking(move || measure(&settings, &learnt, people, &facts))
+        .await
+        .context("measure")
+}
+
+/// The workflows that somebody took, once each.
+fn taken(learnt: &[Vec<Interest<WorkflowId>>]) -> Vec<WorkflowId> {
     let mut taken: Vec<WorkflowId> = learnt.iter().flatten().map(|interest| interest.workflow).collect();
     taken.sort_unstable();
     taken.dedup();
-    let facts = recommendation::facts(&mut *db.acquire().await?, &taken).await?;
-    tokio::task::spawn_blocking(move || Ok(measure(&settings, &learnt, people, &facts)))
-        .await
-        .context("measure")?
+    taken
 }
 
 /// What somebody did until they are measured.
@@ -141,14 +208,11 @@ struct Before {
     acts: Vec<Act<WorkflowId>>,
     /// What they took after; nothing of who is not measured.
     held_back: HashSet<WorkflowId>,
-    /// The moment.
-    as_of_s: i64,
 }
 
 impl Before {
     fn new(settings: &RecommendationSettings, user: UserId, mut acts: Vec<Act<WorkflowId>>, split: Split) -> Self {
-        let newest_s = acts.iter().map(|act| act.at_s).max().unwrap_or_default();
-        let taken = interests(settings, acts.iter().copied(), newest_s);
+        let taken = interests(settings, acts.iter().copied());
         let mut first: HashMap<WorkflowId, i64> = taken.iter().map(|interest| (interest.workflow, interest.at_s)).collect();
         for act in &acts {
             if let Some(at_s) = first.get_mut(&act.workflow) {
@@ -162,21 +226,15 @@ impl Before {
                 user,
                 acts,
                 held_back: HashSet::new(),
-                as_of_s: newest_s,
             };
         }
         let count = (in_order.len() as f64 * split.held_back).round() as usize;
         let (before, after) = in_order.split_at(in_order.len() - count.clamp(1, in_order.len() - 1));
-        let as_of_s = after.first().or(before.last()).map_or(newest_s, |(at_s, _)| *at_s);
+        let as_of_s = after.first().or(before.last()).map_or(i64::MAX, |(at_s, _)| *at_s);
         let held_back: HashSet<WorkflowId> = after.iter().map(|(_, workflow)| *workflow).collect();
         // What they did later to what they took before is not known yet either.
         acts.retain(|act| act.at_s <= as_of_s && !held_back.contains(&act.workflow));
-        Self {
-            user,
-            acts,
-            held_back,
-            as_of_s,
-        }
+        Self { user, acts, held_back }
     }
 }
 
@@ -190,27 +248,17 @@ fn divide(
         .into_iter()
         .map(|(user, acts)| Before::new(settings, user, acts, split))
         .collect();
-    let newest_s = before
-        .iter()
-        .flat_map(|one| &one.acts)
-        .map(|act| act.at_s)
-        .max()
-        .unwrap_or_default();
     let learnt = before
         .iter()
-        .map(|one| interests(settings, one.acts.iter().copied(), newest_s))
+        .map(|one| interests(settings, one.acts.iter().copied()))
         .collect();
-    let recent = RecommendationSettings {
-        most_interactions: settings.recent,
-        ..settings.clone()
-    };
     let mut people: Vec<Person> = before
         .into_iter()
         .filter(|one| !one.held_back.is_empty())
         .map(|one| Person {
             user: one.user,
             known: one.acts.iter().map(|act| act.workflow).collect(),
-            interests: interests(&recent, one.acts, one.as_of_s),
+            interests: profile(settings, one.acts),
             held_back: one.held_back,
         })
         .filter(|person| !person.interests.is_empty())
@@ -315,7 +363,7 @@ fn measure(
         of_popularity.add(&list, &person.held_back);
     }
 
-    let shrinkage = weighted.best_shrinkage(&settings.shrinkages);
+    let shrinkage = weighted.best_shrinkage(settings);
     let neighbours = by_workflow(&weighted, settings.neighbours, shrinkage);
     let (mut of_bare, mut of_list) = (sums(), sums());
     let rules = Rules {

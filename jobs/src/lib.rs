@@ -48,7 +48,7 @@ pub mod trending;
 pub use compute_recommendations::compute_recommendations;
 pub use compute_trending::{State as TrendingState, compute_trending};
 pub use context::Context;
-pub use evaluate::{Evaluation, Measured, Split, evaluate_recommendations};
+pub use evaluate::{Evaluation, Measured, Split, evaluate_ratings, evaluate_recommendations};
 pub use follow::run_index;
 pub use job::{Job, permanent};
 pub use make_report::make_report;

@@ -13,8 +13,9 @@
 
 use std::collections::HashMap;
 
+use config::RecommendationSettings;
 use store::WorkflowId;
-use store::recommendation::{Interest, Neighbour, mixed};
+use store::recommendation::{Interest, Neighbour, mixed, recency};
 
 /// Interactions by row: of people with the numbers of workflows, or the other way round.
 #[derive(Clone, Debug)]
@@ -244,14 +245,14 @@ impl Takers {
         }
     }
 
-    /// The shrinkage, of these, by which what some people took last would have been ranked best (nDCG@10 of the last fifth) from what they took before, each
-    /// without their own part in the likenesses; the first where nobody took enough, and among equals.
-    pub fn best_shrinkage(&self, shrinkages: &[f64]) -> f64 {
-        let first = shrinkages.first().copied().unwrap_or_default();
+    /// The shrinkage, of `settings.shrinkages`, by which what some people took last would have been ranked best (nDCG@10 of the last fifth) from what
+    /// they took before, each without their own part in the likenesses; the first where nobody took enough, and among equals.
+    pub fn best_shrinkage(&self, settings: &RecommendationSettings) -> f64 {
+        let first = settings.shrinkages.first().copied().unwrap_or_default();
         let mut judges: Vec<usize> = (0..self.by_person.len())
             .filter(|person| self.by_person.row(*person).count() >= LEAST)
             .collect();
-        if shrinkages.len() < 2 || judges.is_empty() {
+        if settings.shrinkages.len() < 2 || judges.is_empty() {
             return first;
         }
         judges.sort_by_key(|person| mixed(*person as u64));
@@ -260,7 +261,15 @@ impl Takers {
         let gains: Vec<Vec<f64>> = std::thread::scope(|scope| {
             let running: Vec<_> = judges
                 .chunks(judges.len().div_ceil(threads))
-                .map(|judges| scope.spawn(move || judges.iter().map(|judge| self.gains(*judge, shrinkages)).collect::<Vec<_>>()))
+                .map(|judges| {
+                    scope.spawn(move || {
+                        let mut room = JudgesRoom::new(self.len(), settings.shrinkages.len());
+                        judges
+                            .iter()
+                            .map(|judge| self.gains(*judge, settings, &mut room))
+                            .collect::<Vec<_>>()
+                    })
+                })
                 .collect();
             running
                 .into_iter()
@@ -268,7 +277,7 @@ impl Takers {
                 .collect()
         });
         let mut best = (first, f64::MIN);
-        for (at, shrinkage) in shrinkages.iter().enumerate() {
+        for (at, shrinkage) in settings.shrinkages.iter().enumerate() {
             let gain: f64 = gains.iter().map(|gains| gains[at]).sum();
             if gain > best.1 {
                 best = (*shrinkage, gain);
@@ -277,41 +286,74 @@ impl Takers {
         best.0
     }
 
-    /// nDCG@10 of one person's last fifth, by each shrinkage.
-    fn gains(&self, judge: usize, shrinkages: &[f64]) -> Vec<f64> {
+    /// nDCG@10 of one person's last fifth, by each shrinkage, from a profile as a list is made from ([`store::recommendation::profile`]).
+    fn gains(&self, judge: usize, settings: &RecommendationSettings, room: &mut JudgesRoom) -> Vec<f64> {
         let taken: Vec<(usize, f32)> = self.by_person.row(judge).collect();
         let (before, after) = taken.split_at(taken.len() - (taken.len() / 5).max(1));
-        let mut sums = Sums {
-            products: vec![0.0; self.len()],
-            touched: Vec::new(),
-        };
-        let mut scores: HashMap<usize, Vec<f64>> = HashMap::new();
-        for (place, weight) in before {
-            self.add_up(*place, Some(judge), &mut sums);
+        let shrinkages = &settings.shrinkages;
+        let JudgesRoom { sums, scores, scored } = room;
+        for (newer, (place, weight)) in before.iter().rev().take(settings.recent).enumerate() {
+            let weight = f64::from(*weight) * recency(settings, newer);
+            self.add_up(*place, Some(judge), sums);
             for other in sums.touched.drain(..) {
-                let other = other as usize;
-                let product = std::mem::take(&mut sums.products[other]);
-                let length = self.lengths[*place] * self.lengths[other];
-                let scores = scores.entry(other).or_insert_with(|| vec![0.0; shrinkages.len()]);
+                let at = other as usize;
+                let product = std::mem::take(&mut sums.products[at]);
+                let length = self.lengths[*place] * self.lengths[at];
+                let scores = &mut scores[at * shrinkages.len()..][..shrinkages.len()];
+                // Every part is more than nothing, so what is scored first has none yet.
+                if scores[0] == 0.0 {
+                    scored.push(other);
+                }
                 for (score, shrinkage) in scores.iter_mut().zip(shrinkages) {
-                    *score += f64::from(*weight) * product / (length + shrinkage.max(0.0) * self.mean_square);
+                    *score += weight * product / (length + shrinkage.max(0.0) * self.mean_square);
                 }
             }
         }
         for (known, _) in before {
-            scores.remove(known);
+            scores[known * shrinkages.len()..][..shrinkages.len()].fill(f64::MIN);
         }
         let gain = |place: usize| 1.0 / ((place + 2) as f64).log2();
         let ideal: f64 = (0..after.len().min(TOP)).map(gain).sum();
-        (0..shrinkages.len())
+        let gains = (0..shrinkages.len())
             .map(|at| {
-                let mut ranked: Vec<(f64, usize)> = scores.iter().map(|(place, scores)| (scores[at], *place)).collect();
-                ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-                let hits = ranked.iter().take(TOP).enumerate();
-                let hits = hits.filter(|(_, (_, place))| after.iter().any(|(wanted, _)| wanted == place));
+                let score = |place: u32| scores[place as usize * shrinkages.len() + at];
+                let order = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+                if scored.len() > TOP {
+                    scored.select_nth_unstable_by(TOP, order);
+                }
+                let top = scored.len().min(TOP);
+                scored[..top].sort_unstable_by(order);
+                let hits = scored[..top].iter().enumerate();
+                let hits = hits.filter(|(_, place)| after.iter().any(|(wanted, _)| *wanted == **place as usize));
                 hits.map(|(rank, _)| gain(rank)).sum::<f64>() / ideal
             })
-            .collect()
+            .collect();
+        for place in scored.drain(..).map(|place| place as usize).chain(before.iter().map(|(known, _)| *known)) {
+            scores[place * shrinkages.len()..][..shrinkages.len()].fill(0.0);
+        }
+        gains
+    }
+}
+
+/// Room for one thread's judging.
+#[derive(Debug)]
+struct JudgesRoom {
+    sums: Sums,
+    /// Of each workflow by each shrinkage; 0 for what was not scored.
+    scores: Vec<f64>,
+    scored: Vec<u32>,
+}
+
+impl JudgesRoom {
+    fn new(workflows: usize, shrinkages: usize) -> Self {
+        Self {
+            sums: Sums {
+                products: vec![0.0; workflows],
+                touched: Vec::new(),
+            },
+            scores: vec![0.0; workflows * shrinkages],
+            scored: Vec::new(),
+        }
     }
 }
 
@@ -338,6 +380,12 @@ mod tests {
             collected.add(&interests);
         }
         collected.finish()
+    }
+
+    fn choosing_of(shrinkages: &[f64]) -> RecommendationSettings {
+        let mut settings = config::Settings::defaults().expect("the defaults are valid").recommendations;
+        settings.shrinkages = shrinkages.to_vec();
+        settings
     }
 
     /// The formula, pair by pair.
@@ -380,10 +428,10 @@ mod tests {
         ]);
         let found = takers(&people);
         // One judge took enough: 2 is the last that they took. What goes with 1, and not what chance put beside 3 to 5.
-        assert_eq!(found.best_shrinkage(&[0.0, 50.0]), 50.0);
-        assert_eq!(found.best_shrinkage(&[50.0, 0.0]), 50.0);
-        assert_eq!(found.best_shrinkage(&[0.0]), 0.0);
-        assert_eq!(takers(&people[..20]).best_shrinkage(&[7.0, 50.0]), 7.0, "nobody took enough");
+        assert_eq!(found.best_shrinkage(&choosing_of(&[0.0, 50.0])), 50.0);
+        assert_eq!(found.best_shrinkage(&choosing_of(&[50.0, 0.0])), 50.0);
+        assert_eq!(found.best_shrinkage(&choosing_of(&[0.0])), 0.0);
+        assert_eq!(takers(&people[..20]).best_shrinkage(&choosing_of(&[7.0, 50.0])), 7.0, "nobody took enough");
     }
 
     proptest! {

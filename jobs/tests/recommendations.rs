@@ -343,6 +343,6 @@ async fn what_one_person_did_is_read_newest_first_and_all_they_know_is_seen() {
         .unwrap();
     acts.sort_by_key(|act| act.workflow);
     assert_eq!(acts.iter().map(|act| act.workflow.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    let wanted = recommendation::interests(&settings(), acts, Utc::now().timestamp());
+    let wanted = recommendation::interests(&settings(), acts);
     assert_eq!(wanted.iter().map(|interest| interest.workflow.0).collect::<Vec<_>>(), [1]);
 }

@@ -7,9 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use config::RecommendationSettings;
 use indexer::{Likeness, LikenessKind};
-use store::recommendation::{self, ActKind, Card, Interest, Listed, Rules, arrange, explore_order, interests};
+use store::recommendation::{self, ActKind, Card, Interest, Listed, Rules, arrange, explore_order, profile};
 use store::trending::Span;
 use store::{UserId, WorkflowId};
 
@@ -83,12 +82,7 @@ pub(crate) async fn recommend(context: &ApiContext, me: UserId, limit: usize) ->
     let mut db = context.connection().await?;
     let acts = recommendation::acts_of(&mut db, me).await?;
     let seen: HashSet<WorkflowId> = acts.iter().map(|act| act.workflow).collect();
-    let newest_s = acts.iter().map(|act| act.at_s).max().unwrap_or_default();
-    let recent = RecommendationSettings {
-        most_interactions: settings.recent,
-        ..settings.clone()
-    };
-    let mut mine = interests(&recent, acts, newest_s);
+    let mut mine = profile(settings, acts);
     let ids: Vec<WorkflowId> = mine.iter().map(|interest| interest.workflow).collect();
     // What cannot be named any more leads nowhere either.
     let sources: HashMap<WorkflowId, Card> = by_id(recommendation::cards(&mut db, me, &ids).await?);

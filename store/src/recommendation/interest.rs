@@ -72,14 +72,17 @@ pub struct Interest<Id> {
 /// The interests of one person, in the order of the workflow: of the `settings.most_interactions` workflows to which they did something
 /// last.
 ///
-/// Each kind of act to a workflow counts once, when it was done last: its weight halves every `settings.half_life_days` before `as_of_s`.
-/// The weightiest counts in full, `settings.further_acts` of the others. What they said that they do not want, and what they rated low, is no
-/// interest, whatever else they did. The likeness of workflows and the order of a list don't change when all weights are multiplied by the same number, so
-/// `as_of_s` decides nothing as long as it is after all acts: a list for somebody who was here last years ago is that of then.
+/// Each kind of act to a workflow counts once, when it was done last: its weight halves every `settings.half_life_days` before the newest of
+/// them all. The weightiest counts in full, `settings.further_acts` of the others. What they said that they do not want, and what they rated
+/// low, is no interest, whatever else they did.
+///
+/// Age counts from what this person did last, and not from now or from what anybody did last: what somebody took together years ago goes together
+/// still, and a list for somebody who was here last years ago is that of then. On twenty years of film ratings, item-kNN from weights that
+/// age for all alike ranks a third worse than from weights that do not age at all, and from these, a little better (`cookbook evaluate
+/// recommendations` on MovieLens's "latest small" of 2016; nDCG@10 .060, .090, .094).
 pub fn interests<Id: Copy + Ord + Hash>(
     settings: &RecommendationSettings,
     acts: impl IntoIterator<Item = Act<Id>>,
-    as_of_s: i64,
 ) -> Vec<Interest<Id>> {
     let mut latest: HashMap<(Id, u8), (ActKind, i64)> = HashMap::new();
     let mut unwanted: Vec<Id> = Vec::new();
@@ -101,6 +104,7 @@ pub fn interests<Id: Copy + Ord + Hash>(
         }
     }
     unwanted.sort_unstable();
+    let newest_s = latest.values().map(|(_, at_s)| *at_s).max().unwrap_or_default();
     let half_life_s = settings.half_life_days.max(0.01) * DAY_S;
     let mut weights: HashMap<Id, Vec<(f64, ActKind, i64)>> = HashMap::new();
     for ((workflow, _), (kind, at_s)) in latest {
@@ -108,7 +112,7 @@ pub fn interests<Id: Copy + Ord + Hash>(
             continue;
         }
         let Some(weight) = kind.weight(settings) else { continue };
-        let half_lives = ((as_of_s - at_s).max(0) as f64 / half_life_s).min(MOST_HALF_LIVES);
+        let half_lives = ((newest_s - at_s) as f64 / half_life_s).min(MOST_HALF_LIVES);
         weights
             .entry(workflow)
             .or_default()
@@ -135,6 +139,32 @@ pub fn interests<Id: Copy + Ord + Hash>(
     interests
 }
 
+/// What somebody is after now: the interests from which their list is made, in the order of the workflow. Of the `settings.recent` newest, and of those
+/// what they took last says most ([`recency`]).
+pub fn profile<Id: Copy + Ord + Hash>(
+    settings: &RecommendationSettings,
+    acts: impl IntoIterator<Item = Act<Id>>,
+) -> Vec<Interest<Id>> {
+    let recent = RecommendationSettings {
+        most_interactions: settings.recent,
+        ..settings.clone()
+    };
+    let mut profile = interests(&recent, acts);
+    profile.sort_unstable_by(|a, b| b.at_s.cmp(&a.at_s).then(b.workflow.cmp(&a.workflow)));
+    for (place, interest) in profile.iter_mut().enumerate() {
+        interest.weight *= recency(settings, place);
+    }
+    profile.sort_unstable_by_key(|interest| interest.workflow);
+    profile
+}
+
+/// What an interest counts, of which so many are newer: half every `settings.recent_half` of them. Whoever takes many things in an hour goes from
+/// one to the next, which no half-life in days can tell. On two sets of film ratings it makes item-kNN 3 to 10 in 100 better (nDCG@10 on MovieLens's
+/// "latest small" and "100k").
+pub fn recency(settings: &RecommendationSettings, place: usize) -> f64 {
+    (-(place as f64) / settings.recent_half.max(0.01)).exp2()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +173,7 @@ mod tests {
         let mut settings = config::Settings::defaults().expect("the defaults are valid").recommendations;
         (settings.download, settings.like, settings.rating, settings.collection_add) = (1.0, 2.0, 4.0, 8.0);
         (settings.further_acts, settings.half_life_days, settings.most_interactions) = (0.5, 1.0, 3);
+        (settings.recent, settings.recent_half) = (2, 1.0);
         settings
     }
 
@@ -162,7 +193,7 @@ mod tests {
             act(1, ActKind::Download, 10),
             act(1, ActKind::CollectionAdd, 9),
         ];
-        let found = interests(&settings(), acts, 10 * 86_400);
+        let found = interests(&settings(), acts);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].weight, found[0].kind), (4.0 + 0.5, ActKind::CollectionAdd));
         assert_eq!(found[0].at_s, 10 * 86_400);
@@ -170,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_old_weighs_little_but_never_nothing() {
-        let found = interests(&settings(), [act(1, ActKind::Like, 0)], 100_000 * 86_400);
+        let found = interests(&settings(), [act(1, ActKind::Like, 0), act(2, ActKind::Download, 100_000)]);
         assert_eq!(found[0].weight, 2.0 / 1024.0);
     }
 
@@ -184,16 +215,26 @@ mod tests {
             act(3, ActKind::Dismissal, 0),
             act(4, ActKind::Rating(4), 1),
         ];
-        let found = interests(&settings(), acts, 86_400);
+        let found = interests(&settings(), acts);
         assert_eq!(found.iter().map(|interest| interest.workflow).collect::<Vec<_>>(), [4]);
     }
 
     #[test]
     fn the_newest_are_kept_whatever_the_order_of_acts() {
         let mut acts: Vec<_> = (0..9).map(|id| act(id, ActKind::Download, id as i64 % 5)).collect();
-        let found = interests(&settings(), acts.clone(), 5 * 86_400);
+        let found = interests(&settings(), acts.clone());
         assert_eq!(found.iter().map(|interest| interest.workflow).collect::<Vec<_>>(), [3, 4, 8]);
         acts.reverse();
-        assert_eq!(interests(&settings(), acts, 5 * 86_400), found);
+        assert_eq!(interests(&settings(), acts), found);
+    }
+
+    #[test]
+    fn what_was_taken_last_says_most_of_what_is_wanted_now() {
+        let acts = [(1, 0), (2, 2), (3, 2), (4, 1)].map(|(id, day)| act(id, ActKind::Like, day));
+        let found: Vec<_> = profile(&settings(), acts)
+            .into_iter()
+            .map(|interest| (interest.workflow, interest.weight))
+            .collect();
+        assert_eq!(found, [(2, 2.0 / 2.0), (3, 2.0)]);
     }
 }

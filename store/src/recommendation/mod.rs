@@ -18,5 +18,5 @@ pub use dismissals::{DismissedWorkflow, add as dismiss, list as dismissed, remov
 pub use generations::{
     Current, Generation, Neighbour, add_neighbours, begin, current, is_first_wanted, neighbours, neighbours_of, publish,
 };
-pub use interest::{Act, ActKind, Interest, interests};
+pub use interest::{Act, ActKind, Interest, interests, profile, recency};
 pub use rank::{Because, Listed, Pick, Rules, Score, arrange, explore_order, mixed, score};
