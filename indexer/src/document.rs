@@ -273,7 +273,8 @@ impl LeveledWords {
             write(&mut self.all, &word);
             for (end, _) in word.char_indices().skip(1).take(BEGINNING_CHARS) {
                 let beginning = &word[..end];
-                if self.seen_beginnings.insert(beginning.to_owned()) {
+                if !self.seen_beginnings.contains(beginning) {
+                    self.seen_beginnings.insert(beginning.to_owned());
                     write(&mut self.beginnings, beginning);
                 }
             }

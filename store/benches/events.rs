@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use config::Settings;
+use sqlx::AssertSqlSafe;
 use store::event::{EventKind, NewEvent};
 use store::event_writer::{EventError, EventWriter};
-use store::{UserId, WorkflowId};
-use test_support::{TestDb, execute_on};
+use store::{StoreError, UserId, WorkflowId};
+use test_support::TestDb;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -149,7 +150,16 @@ async fn insert_by_hand(db: &TestDb, connections: u64, time: Duration) -> Result
                 let mut events: Vec<NewEvent> = (first..first + BATCH).map(event).collect();
                 // Writers that lock workflows in one order don't wait for each other in a circle.
                 events.sort_by_key(|event| event.workflow);
-                execute_on(&mut connection, &statements(&events)).await;
+                let statements = statements(&events);
+                // Who loses a lock all the same tries again, as anybody has to.
+                while let Err(error) = sqlx::raw_sql(AssertSqlSafe(statements.clone()))
+                    .execute(&mut *connection)
+                    .await
+                {
+                    let error = StoreError::from(error);
+                    ensure!(error.is_lock_conflict(), error);
+                    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+                }
             }
             anyhow::Ok(())
         });
