@@ -100,7 +100,11 @@ async fn ratings_of_a_file_are_measured_without_a_database() {
     for person in 0..10 {
         for step in 0..5 {
             let thing = person / 5 * 5 + (person + step) % 5;
-            rows += &format!("p{person},t{thing},4.5,{}\np{person},low{step},3.5,{}\n", 1000 + step, 1000 + step);
+            rows += &format!(
+                "p{person},t{thing},4.5,{}\np{person},low{step},3.5,{}\n",
+                1000 + step,
+                1000 + step
+            );
         }
     }
     for (name, text) in [("ratings.csv", rows.clone()), ("ratings.inter", rows.replace(',', "\t"))] {
@@ -117,7 +121,10 @@ async fn ratings_of_a_file_are_measured_without_a_database() {
             text.lines().next(),
             Some("10 people took 10 workflows; learnt from 40 interactions, 10 held back of 10 people")
         );
-        let bare = text.lines().find(|line| line.starts_with("this program's")).expect("the bare ranking");
+        let bare = text
+            .lines()
+            .find(|line| line.starts_with("this program's"))
+            .expect("the bare ranking");
         assert!(bare.contains(" 1.0000 "), "{text}");
     }
     std::fs::write(folder.path().join("bad.csv"), "a,b,c,d\n1,2,good,4\n").expect("write a file");

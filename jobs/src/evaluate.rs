@@ -14,7 +14,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use config::RecommendationSettings;
-use store::recommendation::{self, Act, ActKind, Interest, Listed, Neighbour, Rules, arrange, explore_order, interests, profile, score};
+use store::recommendation::{
+    self, Act, ActKind, Interest, Listed, Neighbour, Rules, arrange, explore_order, interests, profile, score,
+};
 use store::{Db, UserId, WorkflowId};
 
 use crate::compute_recommendations::for_everybody;

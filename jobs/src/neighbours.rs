@@ -328,7 +328,11 @@ impl Takers {
                 hits.map(|(rank, _)| gain(rank)).sum::<f64>() / ideal
             })
             .collect();
-        for place in scored.drain(..).map(|place| place as usize).chain(before.iter().map(|(known, _)| *known)) {
+        for place in scored
+            .drain(..)
+            .map(|place| place as usize)
+            .chain(before.iter().map(|(known, _)| *known))
+        {
             scores[place * shrinkages.len()..][..shrinkages.len()].fill(0.0);
         }
         gains
@@ -431,7 +435,11 @@ mod tests {
         assert_eq!(found.best_shrinkage(&choosing_of(&[0.0, 50.0])), 50.0);
         assert_eq!(found.best_shrinkage(&choosing_of(&[50.0, 0.0])), 50.0);
         assert_eq!(found.best_shrinkage(&choosing_of(&[0.0])), 0.0);
-        assert_eq!(takers(&people[..20]).best_shrinkage(&choosing_of(&[7.0, 50.0])), 7.0, "nobody took enough");
+        assert_eq!(
+            takers(&people[..20]).best_shrinkage(&choosing_of(&[7.0, 50.0])),
+            7.0,
+            "nobody took enough"
+        );
     }
 
     proptest! {
