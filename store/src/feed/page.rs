@@ -8,13 +8,13 @@ use super::{Activity, Key, list, visible};
 use crate::{Conn, StoreError, UserId};
 
 /// Candidates read beyond what a page shows, in the first round: so much may be hidden, or belong to bursts, at no second round's cost.
-const SPARE: usize = 20;
+const SPARE: usize = 40;
 
 /// Candidates of each further round.
-const MORE: usize = 100;
+const MORE: usize = 200;
 
 /// Rounds of one page. Whoever follows people whose things are hidden one and all gets a short page, and a cursor to go on from.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 20;
 
 /// More rows than are ever kept of one feed.
 const ALL: usize = 100_000;
