@@ -127,12 +127,14 @@ async fn ratings_of_a_file_are_measured_without_a_database() {
             .expect("the bare ranking");
         assert!(bare.contains(" 1.0000 "), "{text}");
     }
-    std::fs::write(folder.path().join("bad.csv"), "a,b,c,d\n1,2,good,4\n").expect("write a file");
-    let mut command = cookbook(folder.path());
-    command.args(["evaluate", "recommendations", "--ratings", "bad.csv"]);
-    let output = tokio::task::spawn_blocking(move || command.output().expect("run the command"))
-        .await
-        .expect("wait for the command");
-    assert!(!output.status.success());
-    assert!(error_of(&output).contains("stars"), "{}", error_of(&output));
+    for line in ["1,2,good,4", "1,2,6,4", "1,2,NaN,4", "1,2,5,1e300", "1,2,5,-1", "1,2,5"] {
+        std::fs::write(folder.path().join("bad.csv"), format!("a,b,c,d\n{line}\n")).expect("write a file");
+        let mut command = cookbook(folder.path());
+        command.args(["evaluate", "recommendations", "--ratings", "bad.csv"]);
+        let output = tokio::task::spawn_blocking(move || command.output().expect("run the command"))
+            .await
+            .expect("wait for the command");
+        assert!(!output.status.success(), "{line}");
+        assert!(error_of(&output).contains("stars"), "{line}: {}", error_of(&output));
+    }
 }

@@ -83,20 +83,15 @@ pub async fn compute_recommendations(
 }
 
 /// Gives what each person did to others' published workflows to `each`, in order of the person, without those who are suspended or closed.
-/// What is said to happen in the future counts as happening now. In memory at once are the acts of some people.
+/// In memory at once are the acts of some people.
 pub(crate) async fn for_everybody(db: &Db, mut each: impl FnMut(PersonActs)) -> Result<(), StoreError> {
     let mut connection = db.acquire().await?;
     let discounted: HashSet<UserId> = trending::discounted_users(&mut connection).await?.into_iter().collect();
-    let now_s = Utc::now().timestamp();
     for group in recommendation::user_groups(&mut connection, PEOPLE).await? {
-        for mut person in recommendation::acts_of_group(&mut connection, group).await? {
-            if discounted.contains(&person.user) {
-                continue;
+        for person in recommendation::acts_of_group(&mut connection, group).await? {
+            if !discounted.contains(&person.user) {
+                each(person);
             }
-            for act in &mut person.acts {
-                act.at_s = act.at_s.min(now_s);
-            }
-            each(person);
         }
     }
     Ok(())

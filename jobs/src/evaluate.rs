@@ -31,6 +31,9 @@ const TOP: usize = 10;
 /// The newest workflows that may be tried, as for a list.
 const TRIED: usize = 200;
 
+/// The end of the year 9999, in seconds since 1970.
+const LATEST_S: f64 = 253_402_300_799.0;
+
 /// What the best item-kNN is chosen from.
 const SHRINKAGES: [f64; 4] = [0.0, 5.0, 20.0, 100.0];
 const NEIGHBOURS: [usize; 3] = [50, 200, 500];
@@ -126,7 +129,7 @@ pub async fn evaluate_recommendations(db: &Db, settings: &RecommendationSettings
 /// of two things.
 ///
 /// # Errors
-/// The file cannot be read, or there is nobody to measure.
+/// The file cannot be read, a line says what cannot be, or there is nobody to measure.
 pub async fn evaluate_ratings(file: &Path, settings: &RecommendationSettings, split: Split) -> anyhow::Result<Evaluation> {
     let text = std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
     let has_tabs = text.lines().next().is_some_and(|line| line.contains('\t'));
@@ -138,6 +141,9 @@ pub async fn evaluate_ratings(file: &Path, settings: &RecommendationSettings, sp
     for row in reader.deserialize() {
         let (person, thing, stars, at_s): (String, String, f64, f64) =
             row.context("a line is no person, thing, stars and seconds")?;
+        if !(0.0..=5.0).contains(&stars) || !(0.0..=LATEST_S).contains(&at_s) {
+            bail!("{stars} stars at {at_s} seconds since 1970 cannot be");
+        }
         let next = people.len();
         let person = *people.entry(person).or_insert(next);
         if person == everybody.len() {

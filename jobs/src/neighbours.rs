@@ -7,9 +7,9 @@
 //! people is chosen from `shrinkages` by what people took last ([`Takers::best_shrinkage`]): where tastes are clear few, where data are sparse many. Of each workflow the likest `neighbours` are kept.
 //!
 //! **The bound.** Somebody's newest `most_interactions` count. An interaction takes 16 bytes (a number and a weight, by person and by
-//! workflow), a workflow 24 and 12 more for each thread; results leave some thousand workflows at a time. At 5 million
-//! interactions and 50,000 workflows that is about 100 MB, whatever the number of people. Time is that of all pairs within a person's interactions:
-//! at most `most_interactions` times the number of interactions.
+//! workflow), a workflow 24, and for each thread 12 more and 8 more for each shrinkage that is tried; results leave some thousand workflows at a
+//! time. At 5 million interactions and 50,000 workflows that is about 100 MB, whatever the number of people. Time is that of all pairs within a
+//! person's interactions: at most `most_interactions` times the number of interactions.
 
 use std::collections::HashMap;
 
@@ -291,7 +291,12 @@ impl Takers {
         let taken: Vec<(usize, f32)> = self.by_person.row(judge).collect();
         let (before, after) = taken.split_at(taken.len() - (taken.len() / 5).max(1));
         let shrinkages = &settings.shrinkages;
-        let JudgesRoom { sums, scores, scored } = room;
+        let JudgesRoom {
+            sums,
+            scores,
+            scored,
+            is_scored,
+        } = room;
         for (newer, (place, weight)) in before.iter().rev().take(settings.recent).enumerate() {
             let weight = f64::from(*weight) * recency(settings, newer);
             self.add_up(*place, Some(judge), sums);
@@ -300,8 +305,8 @@ impl Takers {
                 let product = std::mem::take(&mut sums.products[at]);
                 let length = self.lengths[*place] * self.lengths[at];
                 let scores = &mut scores[at * shrinkages.len()..][..shrinkages.len()];
-                // Every part is more than nothing, so what is scored first has none yet.
-                if scores[0] == 0.0 {
+                // Not told by the scores: with an odd setting they may all be nothing.
+                if !std::mem::replace(&mut is_scored[at], true) {
                     scored.push(other);
                 }
                 for (score, shrinkage) in scores.iter_mut().zip(shrinkages) {
@@ -334,6 +339,7 @@ impl Takers {
             .chain(before.iter().map(|(known, _)| *known))
         {
             scores[place * shrinkages.len()..][..shrinkages.len()].fill(0.0);
+            is_scored[place] = false;
         }
         gains
     }
@@ -346,6 +352,8 @@ struct JudgesRoom {
     /// Of each workflow by each shrinkage; 0 for what was not scored.
     scores: Vec<f64>,
     scored: Vec<u32>,
+    /// Whether it is among `scored`.
+    is_scored: Vec<bool>,
 }
 
 impl JudgesRoom {
@@ -357,6 +365,7 @@ impl JudgesRoom {
             },
             scores: vec![0.0; workflows * shrinkages],
             scored: Vec::new(),
+            is_scored: vec![false; workflows],
         }
     }
 }

@@ -346,3 +346,20 @@ async fn what_one_person_did_is_read_newest_first_and_all_they_know_is_seen() {
     let wanted = recommendation::interests(&settings(), acts);
     assert_eq!(wanted.iter().map(|interest| interest.workflow.0).collect::<Vec<_>>(), [1]);
 }
+
+#[tokio::test]
+async fn an_act_of_tomorrow_does_not_make_all_others_old() {
+    let db = small().await;
+    download(&db, 1, &[1]).await;
+    db.execute("INSERT INTO workflow_likes (workflow_id, user_id, created_at) VALUES (2, 1, NOW() + INTERVAL 9 YEAR)")
+        .await;
+    let mut connection = db.pool().acquire().await.unwrap();
+    let of_one = recommendation::acts_of(&mut connection, UserId(1)).await.unwrap();
+    let of_group = recommendation::acts_of_group(&mut connection, (UserId(1), UserId(1)))
+        .await
+        .unwrap();
+    for acts in [of_one, of_group[0].acts.clone()] {
+        assert_eq!(acts.len(), 2);
+        assert!(acts.iter().all(|act| act.at_s <= Utc::now().timestamp()), "{acts:?}");
+    }
+}

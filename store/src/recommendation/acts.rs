@@ -143,7 +143,8 @@ fn kind(number: i64, stars: i64) -> ActKind {
     }
 }
 
-/// What has no time is as old as can be.
+/// What has no time is as old as can be, and what is said to happen in the future happens now: age counts from the newest act, which one wrong
+/// clock would make that of all others.
 fn seconds(at: Option<DateTime<Utc>>) -> i64 {
-    at.map_or(0, |at| at.timestamp())
+    at.map_or(0, |at| at.min(Utc::now()).timestamp())
 }

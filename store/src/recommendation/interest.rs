@@ -84,6 +84,32 @@ pub fn interests<Id: Copy + Ord + Hash>(
     settings: &RecommendationSettings,
     acts: impl IntoIterator<Item = Act<Id>>,
 ) -> Vec<Interest<Id>> {
+    let mut interests = newest_first(settings, acts);
+    interests.truncate(settings.most_interactions);
+    interests.sort_unstable_by_key(|interest| interest.workflow);
+    interests
+}
+
+/// What somebody is after now: the interests from which their list is made, in the order of the workflow. Of the `settings.recent` newest, and of those
+/// what they took last says most ([`recency`]).
+pub fn profile<Id: Copy + Ord + Hash>(
+    settings: &RecommendationSettings,
+    acts: impl IntoIterator<Item = Act<Id>>,
+) -> Vec<Interest<Id>> {
+    let mut profile = newest_first(settings, acts);
+    profile.truncate(settings.recent);
+    for (place, interest) in profile.iter_mut().enumerate() {
+        interest.weight *= recency(settings, place);
+    }
+    profile.sort_unstable_by_key(|interest| interest.workflow);
+    profile
+}
+
+/// All interests of one person, the newest first; among equals the later id, which is the newer workflow.
+fn newest_first<Id: Copy + Ord + Hash>(
+    settings: &RecommendationSettings,
+    acts: impl IntoIterator<Item = Act<Id>>,
+) -> Vec<Interest<Id>> {
     let mut latest: HashMap<(Id, u8), (ActKind, i64)> = HashMap::new();
     let mut unwanted: Vec<Id> = Vec::new();
     for act in acts {
@@ -112,7 +138,7 @@ pub fn interests<Id: Copy + Ord + Hash>(
             continue;
         }
         let Some(weight) = kind.weight(settings) else { continue };
-        let half_lives = ((newest_s - at_s) as f64 / half_life_s).min(MOST_HALF_LIVES);
+        let half_lives = (newest_s.saturating_sub(at_s) as f64 / half_life_s).min(MOST_HALF_LIVES);
         weights
             .entry(workflow)
             .or_default()
@@ -132,30 +158,8 @@ pub fn interests<Id: Copy + Ord + Hash>(
             })
         })
         .collect();
-    // The newest first; among equals the later id, which is the newer workflow.
     interests.sort_unstable_by(|a, b| b.at_s.cmp(&a.at_s).then(b.workflow.cmp(&a.workflow)));
-    interests.truncate(settings.most_interactions);
-    interests.sort_unstable_by_key(|interest| interest.workflow);
     interests
-}
-
-/// What somebody is after now: the interests from which their list is made, in the order of the workflow. Of the `settings.recent` newest, and of those
-/// what they took last says most ([`recency`]).
-pub fn profile<Id: Copy + Ord + Hash>(
-    settings: &RecommendationSettings,
-    acts: impl IntoIterator<Item = Act<Id>>,
-) -> Vec<Interest<Id>> {
-    let recent = RecommendationSettings {
-        most_interactions: settings.recent,
-        ..settings.clone()
-    };
-    let mut profile = interests(&recent, acts);
-    profile.sort_unstable_by(|a, b| b.at_s.cmp(&a.at_s).then(b.workflow.cmp(&a.workflow)));
-    for (place, interest) in profile.iter_mut().enumerate() {
-        interest.weight *= recency(settings, place);
-    }
-    profile.sort_unstable_by_key(|interest| interest.workflow);
-    profile
 }
 
 /// What an interest counts, of which so many are newer: half every `settings.recent_half` of them. Whoever takes many things in an hour goes from
