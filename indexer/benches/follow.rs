@@ -7,10 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use config::Settings;
 use indexer::{Follower, Index, SearchRequest, Step};
+use mimalloc::MiMalloc;
 use store::Db;
 use test_support::{TestDb, execute_on};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Changes a second in the background of the second measurement.
 const LOAD_PER_SECOND: u32 = 50;

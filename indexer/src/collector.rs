@@ -2,10 +2,10 @@
 //! all questions of one page at once.
 //!
 //! A value's count answers "how many hits would there be, had I chosen among this control's values this one": what was chosen with the
-//! control itself must not narrow its counts, all else must. So for each document one mask is computed that has a bit for each group of
-//! conditions that the document passes; each question has a mask of those it needs. A document with all of them is a hit and counts
-//! everywhere; one that lacks only bits of one control counts for that control alone. Everything is decided on numbers in memory;
-//! strings are met at the very end.
+//! control itself must not narrow its counts, all else must. So of each window of documents it is computed which pass each group of
+//! conditions; each question has a mask of the groups that it needs. A document that passes all of them is a hit and counts everywhere;
+//! one that fails only what one control asks counts for that control alone. Everything is decided on numbers in memory; strings are met
+//! at the very end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
-use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader, TantivyError};
+use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
-use crate::columns::SegmentColumns;
+use crate::columns::{FacetColumn, NO_VALUE, SegmentColumns};
 use crate::counters::CountersView;
 use crate::facet::Facet;
 use crate::filter::{Control, Number, TempoNear};
@@ -27,12 +26,10 @@ use crate::request::Sort;
 use crate::response::NumberCounts;
 use crate::spread::Spread;
 use crate::values::ValueId;
+use crate::window::{Places, WINDOW};
 
 /// Most different predicates of one pass: bits of a mask.
 pub(crate) const MAX_PREDICATES: usize = 64;
-
-/// Documents between two looks at the clock: some tens of microseconds.
-const LOOK_EVERY: u32 = 4096;
 
 /// Bit of a sort key that is set where a tempo is near as it is, neither halved nor doubled.
 const DIRECT_TEMPO: u128 = 1 << 127;
@@ -121,51 +118,107 @@ impl Ord for Ranked {
     }
 }
 
-impl Collector for Pass {
-    type Fruit = Vec<Found>;
-    type Child = SegmentPass;
+/// What goes through a segment from its first document to its last, window by window.
+pub(crate) trait Matches {
+    /// The first document of the next window, and the places in it of those that match, perhaps of none. None after the last window.
+    fn next(&mut self) -> Option<(DocId, Places)>;
 
-    fn for_segment(&self, ordinal: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<SegmentPass> {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            self.expired.store(true, Ordering::Relaxed);
-            return Err(TantivyError::InternalError("the search took longer than allowed".to_owned()));
-        }
+    /// Score of the match at a place of the window; or any number below `least` if it is below that. Asked for places in their order.
+    fn score(&mut self, place: u32, least: Score) -> Score;
+}
+
+impl Pass {
+    /// Makes the pass over one segment. It ends early, and says so in `expired`, when there is no time left.
+    pub(crate) fn over(
+        &self,
+        ordinal: SegmentOrdinal,
+        reader: &SegmentReader,
+        matches: &mut dyn Matches,
+    ) -> tantivy::Result<Vec<SegmentFound>> {
         let fast = reader.fast_fields();
         let visible_from = fast.i64("visible_from")?;
+        // Most segments hold nothing that waits for its time.
+        let visible_from = Some(visible_from).filter(|column| column.max_value() > self.now);
         let checks = self.predicates.iter().map(|predicate| Check::of(predicate, reader));
+        let checks: Vec<Check> = checks.collect::<tantivy::Result<_>>()?;
         let tallies = self.questions.iter().map(|question| Tally::of(question, reader));
-        Ok(SegmentPass {
+        let mut tallies: Vec<Tally> = tallies.collect::<tantivy::Result<_>>()?;
+        let segment = Segment {
             ordinal,
+            columns: &self.columns[ordinal as usize],
+            counters: &self.counters,
             ids: fast.u64("id")?,
-            // Most segments hold nothing that waits for its time.
-            visible_from: Some(visible_from).filter(|column| column.max_value() > self.now),
-            counters: self.counters.clone(),
-            columns: self.columns[ordinal as usize].clone(),
-            checks: checks.collect::<tantivy::Result<_>>()?,
-            tallies: tallies.collect::<tantivy::Result<_>>()?,
-            now: self.now,
-            deadline: self.deadline,
-            expired: self.expired.clone(),
-            until_look: LOOK_EVERY,
-        })
+        };
+        let mut passing = Vec::with_capacity(checks.len());
+        let mut scores = Scores::new(&tallies);
+        while let Some((start, mut places)) = matches.next() {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                self.expired.store(true, Ordering::Relaxed);
+                break;
+            }
+            if let Some(alive) = reader.alive_bitset() {
+                places.retain(start, |doc| alive.is_alive(doc));
+            }
+            if let Some(visible_from) = &visible_from {
+                places.retain(start, |doc| visible_from.first(doc).is_none_or(|from| from <= self.now));
+            }
+            if places.is_empty() {
+                continue;
+            }
+            passing.clear();
+            passing.extend(
+                checks
+                    .iter()
+                    .map(|check| check.kept(&places, start, segment.columns, &self.counters)),
+            );
+            scores.begin(&places, matches);
+            for tally in &mut tallies {
+                tally.window(start, &places, &passing, &segment, &mut |place, least| {
+                    scores.of(place, least, matches)
+                });
+            }
+        }
+        Ok(tallies.into_iter().map(Tally::into_found).collect())
     }
 
-    fn requires_scoring(&self) -> bool {
-        self.scored
-    }
-
-    fn merge_fruits(&self, segments: Vec<Vec<SegmentFound>>) -> tantivy::Result<Vec<Found>> {
+    /// Puts together what was found in all segments.
+    pub(crate) fn merge(&self, segments: Vec<Vec<SegmentFound>>) -> Vec<Found> {
         let mut merged: Vec<Merged> = self.questions.iter().map(Merged::of).collect();
         for segment in segments {
             for (merged, found) in merged.iter_mut().zip(segment) {
                 merged.add(found);
             }
         }
-        Ok(merged
-            .into_iter()
-            .zip(&self.questions)
-            .map(|(merged, question)| merged.found(question))
-            .collect())
+        let merged = merged.into_iter().zip(&self.questions);
+        merged.map(|(merged, question)| merged.found(question)).collect()
+    }
+}
+
+/// Scores of a window. Each match is scored when it is asked about, unless several questions may ask: matches are scored in their order.
+struct Scores {
+    /// By place, where several may ask.
+    kept: Vec<Score>,
+}
+
+impl Scores {
+    fn new(tallies: &[Tally]) -> Self {
+        let asking = tallies.iter().filter(|tally| tally.wants_scores()).count();
+        Self {
+            kept: vec![0.0; if asking > 1 { WINDOW as usize } else { 0 }],
+        }
+    }
+
+    fn begin(&mut self, places: &Places, matches: &mut dyn Matches) {
+        if !self.kept.is_empty() {
+            places.each(|place| self.kept[place as usize] = matches.score(place, 0.0));
+        }
+    }
+
+    fn of(&self, place: u32, least: Score, matches: &mut dyn Matches) -> Score {
+        match self.kept.get(place as usize) {
+            Some(score) => *score,
+            None => matches.score(place, least),
+        }
     }
 }
 
@@ -219,21 +272,6 @@ impl Merged {
     }
 }
 
-/// The pass over one segment.
-pub(crate) struct SegmentPass {
-    ordinal: SegmentOrdinal,
-    ids: Column<u64>,
-    visible_from: Option<Column<i64>>,
-    counters: CountersView,
-    columns: Arc<SegmentColumns>,
-    checks: Vec<Check>,
-    tallies: Vec<Tally>,
-    now: i64,
-    deadline: Option<Instant>,
-    expired: Arc<AtomicBool>,
-    until_look: u32,
-}
-
 /// What the pass over one segment found for one question.
 pub(crate) struct SegmentFound {
     total: u64,
@@ -243,72 +281,12 @@ pub(crate) struct SegmentFound {
     spreads: Vec<Spread>,
 }
 
-impl SegmentCollector for SegmentPass {
-    type Fruit = Vec<SegmentFound>;
-
-    fn collect(&mut self, doc: DocId, score: Score) {
-        if self.is_expired() {
-            return;
-        }
-        if let Some(visible_from) = &self.visible_from
-            && visible_from.first(doc).is_some_and(|from| from > self.now)
-        {
-            return;
-        }
-        let mut passed = 0_u64;
-        for (bit, check) in self.checks.iter().enumerate() {
-            passed |= u64::from(check.passes(doc, &self.columns, &self.counters)) << bit;
-        }
-        let at = Place {
-            ordinal: self.ordinal,
-            doc,
-            score,
-            columns: &self.columns,
-            counters: &self.counters,
-            ids: &self.ids,
-        };
-        for tally in &mut self.tallies {
-            let missing = tally.needs & !passed;
-            if missing == 0 {
-                tally.hit(&at);
-            } else {
-                tally.sideways(missing, &at);
-            }
-        }
-    }
-
-    fn harvest(self) -> Vec<SegmentFound> {
-        self.tallies.into_iter().map(Tally::into_found).collect()
-    }
-}
-
-impl SegmentPass {
-    /// Looks at the clock now and then. Tantivy cannot be told to stop within a segment, but what is left to do costs little.
-    fn is_expired(&mut self) -> bool {
-        let Some(deadline) = self.deadline else {
-            return false;
-        };
-        if self.until_look > 0 {
-            self.until_look -= 1;
-            return false;
-        }
-        if Instant::now() >= deadline {
-            self.expired.store(true, Ordering::Relaxed);
-            return true;
-        }
-        self.until_look = LOOK_EVERY;
-        false
-    }
-}
-
-/// A document that a pass is at.
-struct Place<'a> {
+/// The segment that a pass is at.
+struct Segment<'a> {
     ordinal: SegmentOrdinal,
-    doc: DocId,
-    score: Score,
     columns: &'a SegmentColumns,
     counters: &'a CountersView,
-    ids: &'a Column<u64>,
+    ids: Column<u64>,
 }
 
 /// What one question counts in one segment.
@@ -335,10 +313,21 @@ struct FacetTally {
 }
 
 impl FacetTally {
-    #[inline]
-    fn count(&mut self, doc: DocId, columns: &SegmentColumns) {
-        for value in columns.values[self.facet].of(doc) {
-            self.count_value(*value);
+    fn count(&mut self, start: DocId, places: &Places, columns: &SegmentColumns) {
+        match &columns.values[self.facet] {
+            FacetColumn::Empty => {}
+            FacetColumn::One(values) => places.each(|place| {
+                let value = values[(start + place) as usize];
+                if value != NO_VALUE {
+                    self.count_value(value);
+                }
+            }),
+            FacetColumn::Many { starts, values } => places.each(|place| {
+                let doc = (start + place) as usize;
+                for value in &values[starts[doc] as usize..starts[doc + 1] as usize] {
+                    self.count_value(*value);
+                }
+            }),
         }
     }
 
@@ -391,42 +380,85 @@ impl Tally {
         })
     }
 
-    /// Counts a document that fails only what was set with one control, in what that control shows.
-    fn sideways(&mut self, missing: u64, at: &Place<'_>) {
-        for (bits, facets, numbers) in &self.controls {
-            if missing & !bits != 0 {
-                continue;
+    /// Whether it asks for scores at all.
+    fn wants_scores(&self) -> bool {
+        (self.order.scored || self.order.stepped) && (self.limit > 0 || self.after.is_some())
+    }
+
+    /// Counts a window: what passes all that is needed, and beside it what fails only what was set with one control, in what that
+    /// control shows. `passing` are the places that pass each predicate.
+    fn window(
+        &mut self,
+        start: DocId,
+        places: &Places,
+        passing: &[Places],
+        segment: &Segment<'_>,
+        score: &mut dyn FnMut(u32, Score) -> Score,
+    ) {
+        let that_pass = |bits: u64| {
+            let mut kept = *places;
+            for (bit, passing) in passing.iter().enumerate() {
+                if bits & (1 << bit) != 0 {
+                    kept.keep(passing);
+                }
             }
+            kept
+        };
+        let hits = that_pass(self.needs);
+        for (bits, facets, numbers) in &self.controls {
+            let mut beside = that_pass(self.needs & !bits);
+            beside.remove(&hits);
             for facet in facets {
-                self.facets[*facet].count(at.doc, at.columns);
+                self.facets[*facet].count(start, &beside, segment.columns);
             }
             for number in numbers {
                 let (column, spread) = &mut self.spreads[*number];
-                spread.count(column.get(at.doc, at.columns, at.counters));
+                beside.each(|place| spread.count(column.get(start + place, segment.columns, segment.counters)));
             }
+        }
+        self.total += u64::from(hits.count());
+        for facet in &mut self.facets {
+            facet.count(start, &hits, segment.columns);
+        }
+        for (column, spread) in &mut self.spreads {
+            hits.each(|place| spread.count(column.get(start + place, segment.columns, segment.counters)));
+        }
+        if self.limit == 0 && self.after.is_none() {
+            self.eligible += u64::from(hits.count());
+        } else {
+            hits.each(|place| {
+                let score = if self.wants_scores() {
+                    score(place, self.least())
+                } else {
+                    1.0
+                };
+                self.rank(start + place, score, segment);
+            });
         }
     }
 
-    fn hit(&mut self, at: &Place<'_>) {
-        self.total += 1;
-        for facet in &mut self.facets {
-            facet.count(at.doc, at.columns);
+    /// The least score with which a hit is not behind all that is kept and all of the pages before.
+    fn least(&self) -> Score {
+        let by_score_alone = self.order.sort == Sort::Relevance && self.order.scored && !self.order.doubles_tempo();
+        let last = self.top.peek().filter(|_| by_score_alone && self.top.len() >= self.limit);
+        let last = last.map_or(0.0, |last| last.0.score);
+        match self.after {
+            // The lower half of a key by score is the score.
+            Some((key, _)) => last.min(Score::from_bits(key as u32)),
+            None => last,
         }
-        for (column, spread) in &mut self.spreads {
-            spread.count(column.get(at.doc, at.columns, at.counters));
-        }
-        if self.limit == 0 && self.after.is_none() {
-            self.eligible += 1;
-            return;
-        }
-        let key = self.order.key(at);
+    }
+
+    /// Puts a hit into its place, if it belongs to those that are kept.
+    fn rank(&mut self, doc: DocId, score: Score, segment: &Segment<'_>) {
+        let key = self.order.key(doc, score, segment);
         // Most documents lie behind the last one kept; only where keys are equal do ids decide.
         let behind = self.top.len() >= self.limit && self.top.peek().is_none_or(|last| key < last.0.key);
         if behind && self.after.is_none_or(|(after, _)| key < after) {
             self.eligible += 1;
             return;
         }
-        let id = at.ids.first(at.doc).unwrap_or(0);
+        let id = segment.ids.first(doc).unwrap_or(0);
         if self.after.is_some_and(|after| (key, id) >= after) {
             return;
         }
@@ -434,8 +466,8 @@ impl Tally {
         let hit = Ranked {
             key,
             id,
-            score: at.score,
-            address: DocAddress::new(at.ordinal, at.doc),
+            score,
+            address: DocAddress::new(segment.ordinal, doc),
         };
         if self.top.len() < self.limit {
             self.top.push(Reverse(hit));
@@ -458,31 +490,36 @@ impl Tally {
 }
 
 impl Order {
+    /// Whether hits at half and double the tempo come after those at the tempo.
+    fn doubles_tempo(&self) -> bool {
+        self.tempo.is_some_and(|near| near.half_and_double)
+    }
+
     /// A number that is higher the further ahead the document belongs. Floats that are not negative order as their bits do.
-    fn key(&self, at: &Place<'_>) -> u128 {
-        let counts = || at.counters.get(at.columns.slots[at.doc as usize]);
-        let bpm = || at.columns.bpm(at.doc);
+    fn key(&self, doc: DocId, score: Score, segment: &Segment<'_>) -> u128 {
+        let counts = || segment.counters.get(segment.columns.slots[doc as usize]);
+        let bpm = || segment.columns.bpm(doc);
         let ascending = |number: f64| u64::MAX - number.max(0.0).to_bits();
         let key = match self.sort {
-            Sort::Relevance if self.scored => u64::from(at.score.max(0.0).to_bits()),
-            Sort::Relevance | Sort::Newest => at.columns.listed_at[at.doc as usize].cast_unsigned() ^ (1 << 63),
+            Sort::Relevance if self.scored => u64::from(score.max(0.0).to_bits()),
+            Sort::Relevance | Sort::Newest => segment.columns.listed_at[doc as usize].cast_unsigned() ^ (1 << 63),
             Sort::Downloads => u64::from(counts().downloads),
             Sort::Likes => u64::from(counts().likes),
             Sort::Trending => u64::from(counts().trending.max(0.0).to_bits()),
-            Sort::Rating => u64::from(counts().rating_score(at.counters.overall_mean).max(0.0).to_bits()),
+            Sort::Rating => u64::from(counts().rating_score(segment.counters.overall_mean).max(0.0).to_bits()),
             Sort::Bpm => bpm().map_or(0, ascending),
             Sort::BpmDistance => match (bpm(), &self.tempo) {
                 (Some(bpm), Some(near)) => ascending(near.distance(bpm)),
                 _ => 0,
             },
-            Sort::Random => mixed(at.ids.first(at.doc).unwrap_or(0) ^ self.seed),
+            Sort::Random => mixed(segment.ids.first(doc).unwrap_or(0) ^ self.seed),
         };
         let is_direct = match &self.tempo {
             Some(near) if near.half_and_double => bpm().is_some_and(|bpm| near.is_direct(bpm)),
             _ => false,
         };
         let step = if self.stepped {
-            u128::from(step_of(at.score)) << STEP_BIT
+            u128::from(step_of(score)) << STEP_BIT
         } else {
             0
         };

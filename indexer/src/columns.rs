@@ -15,7 +15,7 @@ use crate::schema::facet_field;
 use crate::values::{FacetValues, ValueId};
 
 /// Number of no value, for documents that have none where others have one.
-const NONE: ValueId = ValueId::MAX;
+pub(crate) const NO_VALUE: ValueId = ValueId::MAX;
 
 /// In-memory companions of one segment.
 pub(crate) struct SegmentColumns {
@@ -56,7 +56,7 @@ impl FacetColumn {
         let doc = doc as usize;
         match self {
             Self::Empty => &[],
-            Self::One(values) if values[doc] == NONE => &[],
+            Self::One(values) if values[doc] == NO_VALUE => &[],
             Self::One(values) => &values[doc..=doc],
             Self::Many { starts, values } => &values[starts[doc] as usize..starts[doc + 1] as usize],
         }
@@ -74,7 +74,7 @@ impl FacetColumn {
         let ordinals = column.ords();
         let number = |ordinal: u64| numbers[ordinal as usize];
         if ordinals.get_cardinality() != Cardinality::Multivalued {
-            let first = |doc| ordinals.first(doc).map_or(NONE, number);
+            let first = |doc| ordinals.first(doc).map_or(NO_VALUE, number);
             return Ok(Self::One((0..reader.max_doc()).map(first).collect()));
         }
         let mut starts = Vec::with_capacity(reader.max_doc() as usize + 1);

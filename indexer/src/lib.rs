@@ -4,6 +4,7 @@
 //! database, [`Follower`] keeps it in step, [`CounterPoller`] its counters. This crate alone names tantivy. It knows nothing of HTTP, and of the rack format only what `store` keeps of it.
 
 mod build;
+mod candidates;
 mod collector;
 mod columns;
 mod compare;
@@ -34,6 +35,7 @@ mod text;
 mod totals;
 mod understand;
 mod values;
+mod window;
 
 pub use build::{BuildProgress, Built};
 pub use compare::Comparison;

@@ -6,13 +6,14 @@ use store::musical_key::MusicalKey;
 use tantivy::columnar::Column;
 use tantivy::{DocId, SegmentReader};
 
-use crate::columns::SegmentColumns;
+use crate::columns::{FacetColumn, SegmentColumns};
 use crate::counters::CountersView;
 use crate::document::needs_value;
 use crate::facet::Facet;
 use crate::filter::{Condition, Control, Filters, Fits, Flag, Group, Number, Owned, Range, Test};
 use crate::request::SearchRequest;
 use crate::values::{FacetValues, ValueId};
+use crate::window::Places;
 
 /// A condition with everything looked up that is the same for all segments.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,19 +216,41 @@ impl Check {
         })
     }
 
-    pub(crate) fn passes(&self, doc: DocId, segment: &SegmentColumns, counters: &CountersView) -> bool {
+    /// Those of a window's documents that pass.
+    pub(crate) fn kept(&self, places: &Places, start: DocId, segment: &SegmentColumns, counters: &CountersView) -> Places {
+        let mut kept = *places;
         match self {
-            Check::All(inner) => inner.iter().all(|inner| inner.passes(doc, segment, counters)),
-            Check::Any(inner) => inner.iter().any(|inner| inner.passes(doc, segment, counters)),
-            Check::Not(inner) => !inner.passes(doc, segment, counters),
-            Check::HasOne(facet, wanted) => segment.values[*facet].of(doc).iter().any(|value| wanted.contains(*value)),
-            Check::OnlyOf(facet, owned) => segment.values[*facet].of(doc).iter().all(|value| owned.contains(*value)),
-            Check::Number(column, range) => column
-                .get(doc, segment, counters)
-                .is_some_and(|number| range.contains(number)),
-            Check::Flags(column, bits) => column.first(doc).unwrap_or(0) & bits == *bits,
-            Check::LiveAtMost(column, key) => column.first(doc).is_some_and(|needed| needed <= *key),
+            Check::All(inner) => {
+                for check in inner {
+                    kept = check.kept(&kept, start, segment, counters);
+                }
+            }
+            Check::Any(inner) => {
+                // Each looks only at what those before it have not let pass.
+                let mut left = kept;
+                for check in inner {
+                    let passing = check.kept(&left, start, segment, counters);
+                    left.remove(&passing);
+                }
+                kept.remove(&left);
+            }
+            Check::Not(inner) => kept.remove(&inner.kept(places, start, segment, counters)),
+            Check::HasOne(facet, wanted) => match &segment.values[*facet] {
+                FacetColumn::One(values) => kept.retain(start, |doc| wanted.contains(values[doc as usize])),
+                column => kept.retain(start, |doc| column.of(doc).iter().any(|value| wanted.contains(*value))),
+            },
+            Check::OnlyOf(facet, owned) => {
+                let column = &segment.values[*facet];
+                kept.retain(start, |doc| column.of(doc).iter().all(|value| owned.contains(*value)));
+            }
+            Check::Number(column, range) => kept.retain(start, |doc| {
+                let number = column.get(doc, segment, counters);
+                number.is_some_and(|number| range.contains(number))
+            }),
+            Check::Flags(column, bits) => kept.retain(start, |doc| column.first(doc).unwrap_or(0) & bits == *bits),
+            Check::LiveAtMost(column, key) => kept.retain(start, |doc| column.first(doc).is_some_and(|needed| needed <= *key)),
         }
+        kept
     }
 }
 

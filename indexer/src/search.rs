@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use store::gaps::Position;
 use store::musical_key::MusicalKey;
 use tantivy::index::SegmentId;
-use tantivy::query::{AllQuery, Query, TermQuery};
+use tantivy::query::{Query, TermQuery};
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{DocAddress, Searcher, Term};
 
 use crate::SearchError;
+use crate::candidates::Candidates;
 use crate::collector::{Found, MAX_PREDICATES, Order, Pass, Question, Ranked};
 use crate::columns::{SegmentColumns, columns_of};
 use crate::counters::{Counters, CountersView};
@@ -97,7 +97,7 @@ impl Snapshot {
             let request = &asked[first].request;
             let understood = &asked[first].understood;
             let matching = request.matching;
-            let text = self.text_query(understood, matching, counters)?;
+            let text = self.text_query(understood, matching)?;
             let plan = text.as_ref().map(|text| &*text.plan);
             let mut pass = self.pass_of(request, counters);
             let mut together = Vec::new();
@@ -109,10 +109,8 @@ impl Snapshot {
                     together.push(at);
                 }
             }
-            let found = match &text {
-                Some(text) => self.make(text, &pass)?,
-                None => self.make(&AllQuery, &pass)?,
-            };
+            let candidates = text.as_ref().map_or(Candidates::All, Candidates::Text);
+            let found = self.make(&candidates, &pass)?;
             for ((at, found), question) in together.into_iter().zip(found).zip(&pass.questions) {
                 in_time(request)?;
                 let mut answer = self.answer(&asked[at], text.as_ref(), found, question, counters)?;
@@ -131,7 +129,7 @@ impl Snapshot {
     /// Counts of the values of a request's first facet, by their numbers.
     pub(crate) fn count_one(&self, request: &SearchRequest, counters: &CountersView) -> Result<Vec<u32>, SearchError> {
         let asked = Asked::of(self, request, counters)?;
-        let text = self.text_query(&asked.understood, request.matching, counters)?;
+        let text = self.text_query(&asked.understood, request.matching)?;
         if text.is_none() && asked.groups.is_empty() {
             let facet = request
                 .facets
@@ -141,10 +139,8 @@ impl Snapshot {
         }
         let mut pass = self.pass_of(&asked.request, counters);
         self.join(&asked, text.as_ref().map(|text| &*text.plan), &mut pass);
-        let mut found = match &text {
-            Some(text) => self.make(text, &pass)?,
-            None => self.make(&AllQuery, &pass)?,
-        };
+        let candidates = text.as_ref().map_or(Candidates::All, Candidates::Text);
+        let mut found = self.make(&candidates, &pass)?;
         let counts = found.pop().and_then(|mut found| found.counts.pop());
         Ok(counts.unwrap_or_default())
     }
@@ -219,15 +215,6 @@ impl Snapshot {
         true
     }
 
-    /// Makes a pass.
-    pub(crate) fn make(&self, query: &dyn Query, pass: &Pass) -> Result<Vec<Found>, SearchError> {
-        let found = self.searcher.search(query, pass);
-        if pass.expired.load(Ordering::Relaxed) {
-            return Err(SearchError::TimedOut);
-        }
-        Ok(found?)
-    }
-
     fn answer(
         &self,
         asked: &Asked,
@@ -258,7 +245,8 @@ impl Snapshot {
             if let Some(text) = text {
                 hit.score = hit.score.map(|score| shown(score, text.plan.long));
                 if request.explain {
-                    hit.explained = text.explained(&self.searcher, ranked.address)?;
+                    let columns = &self.columns[ranked.address.segment_ord as usize];
+                    hit.explained = text.explained(&self.searcher, columns, counters, ranked.address)?;
                 }
             }
             if let Some(highlighter) = &highlighter {
@@ -313,24 +301,13 @@ impl Snapshot {
     }
 
     /// What is looked for by text, planned for this snapshot; none if nothing is.
-    fn text_query(
-        &self,
-        understood: &Understood,
-        matching: Matching,
-        counters: &CountersView,
-    ) -> tantivy::Result<Option<TextQuery>> {
+    fn text_query(&self, understood: &Understood, matching: Matching) -> tantivy::Result<Option<TextQuery>> {
         if understood.is_without_text() {
             return Ok(None);
         }
         let fields = &self.generation.fields;
         let plan = Plan::new(understood, matching, &self.synonyms, fields, &self.searcher)?;
-        let ids = self.searcher.segment_readers().iter().map(|reader| reader.segment_id());
-        Ok(Some(TextQuery {
-            plan: Arc::new(plan),
-            fields: fields.clone(),
-            columns: ids.zip(self.columns.iter().cloned()).collect(),
-            counters: counters.clone(),
-        }))
+        TextQuery::new(plan, fields, &self.searcher).map(Some)
     }
 
     pub(crate) fn hit(&self, ranked: &Ranked, counters: &CountersView, scored: bool) -> Result<Hit, SearchError> {
@@ -389,7 +366,8 @@ impl Snapshot {
             limit,
             after: None,
         });
-        let found = self.make(query, &pass)?.pop().unwrap_or_default();
+        let candidates = Candidates::of(query, &self.searcher, true)?;
+        let found = self.make(&candidates, &pass)?.pop().unwrap_or_default();
         found.top.iter().map(|ranked| self.hit(ranked, counters, true)).collect()
     }
 

@@ -11,6 +11,7 @@ use tantivy::Term;
 use tantivy::query::{BooleanQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
+use crate::candidates::Candidates;
 use crate::collector::{Order, Question};
 use crate::counters::CountersView;
 use crate::facet::Facet;
@@ -207,7 +208,8 @@ impl Snapshot {
 
         let mut pass = self.pass_of(request, counters);
         pass.questions.push(plain_question(Sort::Downloads, TITLES_SEEN));
-        let found = self.make(&BooleanQuery::new(clauses), &pass)?.pop().unwrap_or_default();
+        let candidates = Candidates::of(&BooleanQuery::new(clauses), &self.searcher, false)?;
+        let found = self.make(&candidates, &pass)?.pop().unwrap_or_default();
         let mut titles: BTreeSet<String> = BTreeSet::new();
         let mut suggestions: Vec<Suggestion> = Vec::new();
         for ranked in &found.top {
@@ -218,7 +220,8 @@ impl Snapshot {
             let clauses = words(&card.title).iter().take(MAX_WORDS).map(|word| complete(word)).collect();
             let mut pass = self.pass_of(request, counters);
             pass.questions.push(plain_question(Sort::Newest, 0));
-            let count = self.make(&BooleanQuery::new(clauses), &pass)?.pop().unwrap_or_default().total;
+            let candidates = Candidates::of(&BooleanQuery::new(clauses), &self.searcher, false)?;
+            let count = self.make(&candidates, &pass)?.pop().unwrap_or_default().total;
             suggestions.push(Suggestion {
                 facet: None,
                 value: card.title,

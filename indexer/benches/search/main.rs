@@ -10,15 +10,21 @@ mod catalogue;
 mod peers;
 mod queries;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use config::Settings;
 use indexer::{Index, SearchRequest};
+use mimalloc::MiMalloc;
 use test_support::TestDb;
 
 use self::catalogue::Catalogue;
 use self::queries::{Kind, Query};
+
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Clients that ask at once, in the second measurement.
 const MANY: usize = 8;
@@ -67,9 +73,12 @@ async fn main() -> Result<()> {
         None if asked => QUICK.to_vec(),
         None => FULL.to_vec(),
     };
+    // `-- --only 1000000 --index FOLDER` keeps the index, and the next time asks the one that is there, without peers.
+    let kept = arguments.iter().position(|argument| argument == "--index");
+    let kept = kept.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
     let mut seen = Vec::new();
     for size in sizes {
-        seen.push((size.workflows, measure(size).await?));
+        seen.push((size.workflows, measure(size, kept.as_deref()).await?));
     }
     if let [(small, before), (large, after)] = seen.as_slice() {
         println!("\ngrowth of p50 from {small} to {large} workflows ({}x)", large / small);
@@ -83,9 +92,16 @@ async fn main() -> Result<()> {
 }
 
 /// Builds one size, asks, prints, and gives the median of each kind.
-async fn measure(size: Size) -> Result<Vec<(Kind, Duration)>> {
+async fn measure(size: Size, kept: Option<&Path>) -> Result<Vec<(Kind, Duration)>> {
     let settings = Settings::defaults().context("defaults")?.index;
     let catalogue = Catalogue::new(size.workflows);
+    let temporary = tempfile::tempdir().context("a folder")?;
+    let folder = kept.unwrap_or(temporary.path());
+    let index = Index::open(folder, settings.writer_memory_bytes)?;
+    if index.status().documents == size.workflows {
+        println!("\nsearch: {} workflows, the index of an earlier run", size.workflows);
+        return asked(&index, &catalogue, size);
+    }
     let db = TestDb::new().await;
     let server = if db.is_mariadb().await { "MariaDB" } else { "MySQL" };
     println!("\nsearch: {} workflows, {server}", size.workflows);
@@ -93,8 +109,6 @@ async fn measure(size: Size) -> Result<Vec<(Kind, Duration)>> {
     catalogue.fill(&db).await;
     println!("rows written in {:.1} s", started.elapsed().as_secs_f64());
 
-    let folder = tempfile::tempdir().context("a folder")?;
-    let index = Index::open(folder.path(), settings.writer_memory_bytes)?;
     let before = anonymous_megabytes();
     let built = index.rebuild(db.pool(), |_| {}).await?;
     ensure!(built.documents == size.workflows, "{} documents were built", built.documents);
@@ -102,10 +116,20 @@ async fn measure(size: Size) -> Result<Vec<(Kind, Duration)>> {
         "full build from {server}: {:.0} documents/s, {:.1} s; {:.0} MB on disk, {} segments",
         built.documents as f64 / built.took.as_secs_f64(),
         built.took.as_secs_f64(),
-        megabytes_in(folder.path()),
+        megabytes_in(folder),
         index.status().segments,
     );
+    let medians = asked(&index, &catalogue, size)?;
+    println!(
+        "anonymous memory: {:.0} MB, of which before the build {before:.0} MB",
+        anonymous_megabytes()
+    );
+    beside_peers(&db, &catalogue, &index, folder, size).await?;
+    Ok(medians)
+}
 
+/// Asks one size, prints, and gives the median of each kind.
+fn asked(index: &Index, catalogue: &Catalogue, size: Size) -> Result<Vec<(Kind, Duration)>> {
     println!(
         "\n{:<18}{:>10}{:>10}{:>10}   {:>10}{:>10}{:>10}",
         "1 client",
@@ -120,9 +144,9 @@ async fn measure(size: Size) -> Result<Vec<(Kind, Duration)>> {
     for kind in Kind::ALL {
         let queries = catalogue.queries(kind, size.queries);
         // Once through, so that what is read from disk is in memory, as it is on a machine that serves.
-        ask(&index, &queries[..queries.len().min(20)])?;
-        let one = timed(&index, &queries, 1)?;
-        let many = timed(&index, &queries, MANY)?;
+        ask(index, &queries[..queries.len().min(20)])?;
+        let one = timed(index, &queries, 1)?;
+        let many = timed(index, &queries, MANY)?;
         println!(
             "{:<18}{:>10.2}{:>10.2}{:>10.0}   {:>10.2}{:>10.2}{:>10.0}",
             kind.name(),
@@ -135,17 +159,11 @@ async fn measure(size: Size) -> Result<Vec<(Kind, Duration)>> {
         );
         medians.push((kind, one.p(50)));
     }
-    println!(
-        "anonymous memory: {:.0} MB, of which before the build {before:.0} MB",
-        anonymous_megabytes()
-    );
-
-    beside_peers(&db, &catalogue, &index, folder.path(), size).await?;
     Ok(medians)
 }
 
 /// The same questions to the peers, as ratios.
-async fn beside_peers(db: &TestDb, catalogue: &Catalogue, index: &Index, folder: &std::path::Path, size: Size) -> Result<()> {
+async fn beside_peers(db: &TestDb, catalogue: &Catalogue, index: &Index, folder: &Path, size: Size) -> Result<()> {
     println!("\npeers, mean of a query in ms{:>22}{:>12}{:>10}", "peer", "ours", "ratio");
     let row = |name: &str, peer: Duration, ours: Duration| {
         let ratio = peer.as_secs_f64() / ours.as_secs_f64().max(1e-9);
@@ -240,8 +258,8 @@ fn anonymous_megabytes() -> f64 {
     kilobytes.unwrap_or_default() / 1024.0
 }
 
-fn megabytes_in(folder: &std::path::Path) -> f64 {
-    fn bytes(folder: &std::path::Path) -> u64 {
+fn megabytes_in(folder: &Path) -> f64 {
+    fn bytes(folder: &Path) -> u64 {
         let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
         entries
             .flatten()
