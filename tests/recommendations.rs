@@ -1,11 +1,12 @@
 //! Recommendations, as clients see them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::Secret;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use store::queue::{self, ComputeRecommendations, ComputeTrending};
+use tokio::time::sleep;
 
 use crate::app::{TestApp, User, reverb_rack};
 
@@ -115,6 +116,25 @@ async fn what_goes_with_what_you_took_comes_first_and_says_why_at_once() {
     assert_eq!(items.len(), 20, "filled up");
     assert!(!ids(&items).contains(&1));
     assert!(app.get_as(&me, "/v1/recommendations").await.body["as_of"].is_string());
+
+    // What was shown and chosen is counted, for reports.
+    let shown = app
+        .db
+        .integer("SELECT COALESCE(SUM(uses), 0) FROM usage_hourly WHERE kind = 'recommendation_shown'");
+    assert_eq!(shown.await % 20, 0, "every list so far had twenty");
+    for from in ["?from=recommendations", "", "?from=recommendations&session=s"] {
+        let seen = app.post_as(&me, &format!("/v1/workflows/29/views{from}")).await;
+        assert_eq!(seen.status, StatusCode::NO_CONTENT);
+    }
+    app.post_as(&me, "/v1/workflows/29/views?from=nowhere")
+        .await
+        .assert_problem(StatusCode::BAD_REQUEST, "bad_query");
+    let followed = "SELECT COALESCE(SUM(uses), 0) FROM usage_hourly WHERE kind = 'recommendation_followed'";
+    let until = Instant::now() + Duration::from_secs(30);
+    while app.db.integer(followed).await < 2 && Instant::now() < until {
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(app.db.integer(followed).await, 2);
 
     let liked = app.send(&me, Method::PUT, "/v1/workflows/5/like", None).await;
     assert_eq!(liked.status, StatusCode::OK);

@@ -62,8 +62,8 @@ async fn admins_have_reports_made_and_read_them_in_every_form() {
         of(&section["figures"], key).expect("a figure")
     };
     assert_eq!(figure("attention", "downloads")["value"], 1);
-    assert_eq!(figure("uploads", "searchable")["value"], Value::Null);
-    assert!(figure("uploads", "searchable")["no_data"].is_string());
+    assert_eq!(figure("recommendations", "shown")["value"], Value::Null);
+    assert!(figure("recommendations", "shown")["no_data"].is_string());
 
     for (asked, accept, media_type) in [
         ("?format=html", "*/*", "text/html; charset=utf-8"),

@@ -16,7 +16,7 @@ use std::time::Instant;
 use tantivy::columnar::Column;
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
-use crate::columns::{FacetColumn, NO_VALUE, SegmentColumns};
+use crate::columns::SegmentColumns;
 use crate::counters::CountersView;
 use crate::facet::Facet;
 use crate::filter::{Control, Number, TempoNear};
@@ -123,6 +123,11 @@ pub(crate) trait Matches {
     /// The first document of the next window, and the places in it of those that match, perhaps of none. None after the last window.
     fn next(&mut self) -> Option<(DocId, Places)>;
 
+    /// Those of a window's matches whose score may be `least` or more, seen from afar.
+    fn promising(&self, places: &Places, _least: Score) -> Places {
+        *places
+    }
+
     /// Score of the match at a place of the window; or any number below `least` if it is below that. Asked for places in their order.
     fn score(&mut self, place: u32, least: Score) -> Score;
 }
@@ -173,9 +178,7 @@ impl Pass {
             );
             scores.begin(&places, matches);
             for tally in &mut tallies {
-                tally.window(start, &places, &passing, &segment, &mut |place, least| {
-                    scores.of(place, least, matches)
-                });
+                tally.window(start, &places, &passing, &segment, &scores, matches);
             }
         }
         Ok(tallies.into_iter().map(Tally::into_found).collect())
@@ -211,6 +214,14 @@ impl Scores {
     fn begin(&mut self, places: &Places, matches: &mut dyn Matches) {
         if !self.kept.is_empty() {
             places.each(|place| self.kept[place as usize] = matches.score(place, 0.0));
+        }
+    }
+
+    fn promising(&self, places: &Places, least: Score, matches: &dyn Matches) -> Places {
+        if self.kept.is_empty() {
+            matches.promising(places, least)
+        } else {
+            *places
         }
     }
 
@@ -314,21 +325,7 @@ struct FacetTally {
 
 impl FacetTally {
     fn count(&mut self, start: DocId, places: &Places, columns: &SegmentColumns) {
-        match &columns.values[self.facet] {
-            FacetColumn::Empty => {}
-            FacetColumn::One(values) => places.each(|place| {
-                let value = values[(start + place) as usize];
-                if value != NO_VALUE {
-                    self.count_value(value);
-                }
-            }),
-            FacetColumn::Many { starts, values } => places.each(|place| {
-                let doc = (start + place) as usize;
-                for value in &values[starts[doc] as usize..starts[doc + 1] as usize] {
-                    self.count_value(*value);
-                }
-            }),
-        }
+        columns.values[self.facet].each(start, places, |value| self.count_value(value));
     }
 
     #[inline]
@@ -393,7 +390,8 @@ impl Tally {
         places: &Places,
         passing: &[Places],
         segment: &Segment<'_>,
-        score: &mut dyn FnMut(u32, Score) -> Score,
+        scores: &Scores,
+        matches: &mut dyn Matches,
     ) {
         let that_pass = |bits: u64| {
             let mut kept = *places;
@@ -425,15 +423,15 @@ impl Tally {
         }
         if self.limit == 0 && self.after.is_none() {
             self.eligible += u64::from(hits.count());
-        } else {
-            hits.each(|place| {
-                let score = if self.wants_scores() {
-                    score(place, self.least())
-                } else {
-                    1.0
-                };
+        } else if self.wants_scores() {
+            let promising = scores.promising(&hits, self.least(), matches);
+            self.eligible += u64::from(hits.count() - promising.count());
+            promising.each(|place| {
+                let score = scores.of(place, self.least(), matches);
                 self.rank(start + place, score, segment);
             });
+        } else {
+            hits.each(|place| self.rank(start + place, 1.0, segment));
         }
     }
 

@@ -11,11 +11,13 @@ use tantivy::{DocId, Searcher, SegmentReader};
 
 use crate::counters::{Counters, Slot};
 use crate::facet::Facet;
+use crate::predicate::ValueSet;
 use crate::schema::facet_field;
 use crate::values::{FacetValues, ValueId};
+use crate::window::Places;
 
 /// Number of no value, for documents that have none where others have one.
-pub(crate) const NO_VALUE: ValueId = ValueId::MAX;
+const NO_VALUE: ValueId = ValueId::MAX;
 
 /// In-memory companions of one segment.
 pub(crate) struct SegmentColumns {
@@ -39,26 +41,134 @@ pub(crate) enum FacetColumn {
     #[default]
     Empty,
     /// Each has one at most.
-    One(Vec<ValueId>),
+    One(Numbers),
     /// Each has as many as it likes: those of document `n` are `values[starts[n]..starts[n + 1]]`.
     Many {
         /// By document, and one more.
         starts: Vec<u32>,
         /// Those of all documents.
-        values: Vec<ValueId>,
+        values: Numbers,
     },
+}
+
+/// Numbers of values, each in as few bytes as all of them fit in: what is counted is read from memory far apart, and the less there is, the
+/// more of it is in the caches already. The largest of each width is no value.
+pub(crate) enum Numbers {
+    Byte(Vec<u8>),
+    Short(Vec<u16>),
+    Long(Vec<ValueId>),
+}
+
+impl Numbers {
+    fn of(values: Vec<ValueId>) -> Self {
+        let most = values.iter().filter(|value| **value != NO_VALUE).max().copied().unwrap_or(0);
+        if most < u32::from(u8::MAX) {
+            Self::Byte(values.into_iter().map(|value| value as u8).collect())
+        } else if most < u32::from(u16::MAX) {
+            Self::Short(values.into_iter().map(|value| value as u16).collect())
+        } else {
+            Self::Long(values)
+        }
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> ValueId {
+        match self {
+            Self::Byte(values) => values[at].widened(),
+            Self::Short(values) => values[at].widened(),
+            Self::Long(values) => values[at],
+        }
+    }
+}
+
+/// Runs a loop on numbers, made once for each width.
+macro_rules! with_width {
+    ($numbers:expr, |$values:ident| $run:expr) => {
+        match $numbers {
+            Numbers::Byte($values) => $run,
+            Numbers::Short($values) => $run,
+            Numbers::Long($values) => $run,
+        }
+    };
+}
+
+/// A number in fewer bytes.
+trait Narrow: Copy {
+    /// The number of a value, or [`NO_VALUE`].
+    fn widened(self) -> ValueId;
+}
+
+impl Narrow for u8 {
+    #[inline]
+    fn widened(self) -> ValueId {
+        if self == Self::MAX { NO_VALUE } else { self.into() }
+    }
+}
+
+impl Narrow for u16 {
+    #[inline]
+    fn widened(self) -> ValueId {
+        if self == Self::MAX { NO_VALUE } else { self.into() }
+    }
+}
+
+impl Narrow for ValueId {
+    #[inline]
+    fn widened(self) -> ValueId {
+        self
+    }
 }
 
 impl FacetColumn {
     /// Values of a document, each once.
     #[inline]
-    pub(crate) fn of(&self, doc: DocId) -> &[ValueId] {
+    pub(crate) fn of(&self, doc: DocId) -> impl Iterator<Item = ValueId> + '_ {
         let doc = doc as usize;
+        let (range, values) = match self {
+            Self::Empty => (0..0, None),
+            Self::One(values) => (doc..doc + 1, Some(values)),
+            Self::Many { starts, values } => (starts[doc] as usize..starts[doc + 1] as usize, Some(values)),
+        };
+        let values = values
+            .into_iter()
+            .flat_map(move |values| range.clone().map(|at| values.get(at)));
+        values.filter(|value| *value != NO_VALUE)
+    }
+
+    /// Leaves those of a window's documents that have one of the values.
+    pub(crate) fn keep_any(&self, kept: &mut Places, start: DocId, wanted: &ValueSet) {
         match self {
-            Self::Empty => &[],
-            Self::One(values) if values[doc] == NO_VALUE => &[],
-            Self::One(values) => &values[doc..=doc],
-            Self::Many { starts, values } => &values[starts[doc] as usize..starts[doc + 1] as usize],
+            Self::Empty => kept.clear(),
+            Self::One(values) => with_width!(values, |values| kept
+                .retain(start, |doc| { wanted.contains(values[doc as usize].widened()) })),
+            Self::Many { starts, values } => with_width!(values, |values| kept.retain(start, |doc| {
+                let (from, to) = (starts[doc as usize] as usize, starts[doc as usize + 1] as usize);
+                values[from..to].iter().any(|value| wanted.contains(value.widened()))
+            })),
+        }
+    }
+
+    /// Calls `found` for every value of every document of a window that begins at `start`.
+    pub(crate) fn each(&self, start: DocId, places: &Places, mut found: impl FnMut(ValueId)) {
+        match self {
+            Self::Empty => {}
+            Self::One(values) => with_width!(values, |values| places.each(|place| {
+                let value = values[(start + place) as usize].widened();
+                if value != NO_VALUE {
+                    found(value);
+                }
+            })),
+            Self::Many { starts, values } => {
+                // First where they are, then what they are: so the second loop waits for many places in memory at once.
+                let mut at = Vec::with_capacity(4 * places.count() as usize);
+                places.each(|place| {
+                    let doc = (start + place) as usize;
+                    at.extend(starts[doc]..starts[doc + 1]);
+                });
+                with_width!(values, |values| at
+                    .iter()
+                    .for_each(|at| found(values[*at as usize].widened())));
+            }
         }
     }
 
@@ -75,7 +185,7 @@ impl FacetColumn {
         let number = |ordinal: u64| numbers[ordinal as usize];
         if ordinals.get_cardinality() != Cardinality::Multivalued {
             let first = |doc| ordinals.first(doc).map_or(NO_VALUE, number);
-            return Ok(Self::One((0..reader.max_doc()).map(first).collect()));
+            return Ok(Self::One(Numbers::of((0..reader.max_doc()).map(first).collect())));
         }
         let mut starts = Vec::with_capacity(reader.max_doc() as usize + 1);
         let mut all: Vec<ValueId> = Vec::with_capacity(ordinals.values.num_vals() as usize);
@@ -90,7 +200,10 @@ impl FacetColumn {
             }
         }
         starts.push(all.len() as u32);
-        Ok(Self::Many { starts, values: all })
+        Ok(Self::Many {
+            starts,
+            values: Numbers::of(all),
+        })
     }
 }
 

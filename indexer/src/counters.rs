@@ -57,6 +57,12 @@ impl Counts {
         let own = self.ratings as f32;
         (own * self.average_rating + PRIOR_RATINGS * overall_mean) / (own + PRIOR_RATINGS)
     }
+
+    /// How much it is liked, in likes. A download says less than a like. What trends now counts as if more had liked it, by the weight
+    /// that a like has there (2), so that what is new can come up among equals although nobody had years to like it.
+    pub(crate) fn liked(&self) -> f32 {
+        self.likes as f32 + self.downloads as f32 / 10.0 + self.trending.max(0.0) / 2.0
+    }
 }
 
 /// Where reading changed counters goes on.
@@ -88,7 +94,7 @@ pub struct Counters {
 struct Inner {
     slots: HashMap<u64, Slot>,
     ids: Vec<u64>,
-    pages: Vec<Arc<[Counts; PAGE]>>,
+    pages: Vec<Arc<Page>>,
     /// Sum of all ratings and their number.
     stars: f64,
     ratings: u64,
@@ -99,17 +105,42 @@ struct Inner {
     unsaved: bool,
 }
 
+/// Counters of neighbouring slots.
+#[derive(Clone, Debug)]
+struct Page {
+    counts: [Counts; PAGE],
+    /// How much each is liked, see [`Counts::liked`]: what a search asks of every match stands close together.
+    liked: [f32; PAGE],
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            counts: [Counts::default(); PAGE],
+            liked: [0.0; PAGE],
+        }
+    }
+}
+
 /// The counters as they were at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct CountersView {
-    pages: Vec<Arc<[Counts; PAGE]>>,
+    pages: Vec<Arc<Page>>,
     pub(crate) overall_mean: f32,
 }
 
 impl CountersView {
     pub(crate) fn get(&self, slot: Slot) -> Counts {
         let slot = slot as usize;
-        self.pages.get(slot / PAGE).map(|page| page[slot % PAGE]).unwrap_or_default()
+        let page = self.pages.get(slot / PAGE);
+        page.map(|page| page.counts[slot % PAGE]).unwrap_or_default()
+    }
+
+    /// How much a workflow is liked, see [`Counts::liked`].
+    #[inline]
+    pub(crate) fn liked(&self, slot: Slot) -> f32 {
+        let slot = slot as usize;
+        self.pages.get(slot / PAGE).map_or(0.0, |page| page.liked[slot % PAGE])
     }
 }
 
@@ -233,7 +264,7 @@ impl Counters {
 impl Inner {
     fn get(&self, id: u64) -> Counts {
         match self.slots.get(&id) {
-            Some(slot) => self.pages[*slot as usize / PAGE][*slot as usize % PAGE],
+            Some(slot) => self.pages[*slot as usize / PAGE].counts[*slot as usize % PAGE],
             None => Counts::default(),
         }
     }
@@ -244,7 +275,7 @@ impl Inner {
         }
         let slot = self.ids.len();
         if slot.is_multiple_of(PAGE) {
-            self.pages.push(Arc::new([Counts::default(); PAGE]));
+            self.pages.push(Arc::default());
         }
         self.ids.push(id);
         // More than 4 billion workflows do not fit any machine that this runs on.
@@ -255,14 +286,16 @@ impl Inner {
 
     fn set(&mut self, id: u64, counts: Counts) -> bool {
         let slot = self.slot(id) as usize;
-        let before = self.pages[slot / PAGE][slot % PAGE];
+        let before = self.pages[slot / PAGE].counts[slot % PAGE];
         if before == counts {
             return false;
         }
         let stars = |counts: &Counts| f64::from(counts.average_rating) * f64::from(counts.ratings);
         self.stars += stars(&counts) - stars(&before);
         self.ratings = (self.ratings + u64::from(counts.ratings)).saturating_sub(u64::from(before.ratings));
-        Arc::make_mut(&mut self.pages[slot / PAGE])[slot % PAGE] = counts;
+        let page = Arc::make_mut(&mut self.pages[slot / PAGE]);
+        page.counts[slot % PAGE] = counts;
+        page.liked[slot % PAGE] = counts.liked();
         true
     }
 
@@ -272,7 +305,7 @@ impl Inner {
         bytes.extend(self.watermark.changed_at.timestamp_micros().to_le_bytes());
         bytes.extend(self.watermark.id.0.to_le_bytes());
         for (slot, id) in self.ids.iter().enumerate() {
-            let counts = &self.pages[slot / PAGE][slot % PAGE];
+            let counts = &self.pages[slot / PAGE].counts[slot % PAGE];
             bytes.extend(id.to_le_bytes());
             for number in [counts.downloads, counts.likes, counts.comments, counts.ratings] {
                 bytes.extend(number.to_le_bytes());

@@ -194,6 +194,7 @@ impl Follower {
             }
         }
         let (index, answers) = (self.index.clone(), self.answers);
+        let new: Vec<WorkflowId> = rows.iter().filter(|row| row.is_new).map(|row| row.id).collect();
         let ids: Vec<u64> = workflows.iter().map(|id| id.0).collect();
         blocking(move || {
             let Some(writer) = guard.as_mut() else {
@@ -217,7 +218,21 @@ impl Follower {
                 }
             }
         })
-        .await
+        .await?;
+        if answers && !new.is_empty() {
+            self.note_searchable(new);
+        }
+        Ok(())
+    }
+
+    /// Notes when a search first found these, beside what follows: somebody may hold their rows, and following waits for nobody.
+    fn note_searchable(&self, workflows: Vec<WorkflowId>) {
+        let (db, at) = (self.db.clone(), Utc::now());
+        tokio::spawn(async move {
+            if let Err(error) = store::workflow::note_searchable(&db, workflows, at).await {
+                tracing::warn!(%error, "when workflows were found first is not noted");
+            }
+        });
     }
 }
 

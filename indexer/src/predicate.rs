@@ -6,7 +6,7 @@ use store::musical_key::MusicalKey;
 use tantivy::columnar::Column;
 use tantivy::{DocId, SegmentReader};
 
-use crate::columns::{FacetColumn, SegmentColumns};
+use crate::columns::SegmentColumns;
 use crate::counters::CountersView;
 use crate::document::needs_value;
 use crate::facet::Facet;
@@ -55,6 +55,7 @@ impl ValueSet {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, value: ValueId) -> bool {
         self.bits
             .get(value as usize / 64)
@@ -235,13 +236,10 @@ impl Check {
                 kept.remove(&left);
             }
             Check::Not(inner) => kept.remove(&inner.kept(places, start, segment, counters)),
-            Check::HasOne(facet, wanted) => match &segment.values[*facet] {
-                FacetColumn::One(values) => kept.retain(start, |doc| wanted.contains(values[doc as usize])),
-                column => kept.retain(start, |doc| column.of(doc).iter().any(|value| wanted.contains(*value))),
-            },
+            Check::HasOne(facet, wanted) => segment.values[*facet].keep_any(&mut kept, start, wanted),
             Check::OnlyOf(facet, owned) => {
                 let column = &segment.values[*facet];
-                kept.retain(start, |doc| column.of(doc).iter().all(|value| owned.contains(*value)));
+                kept.retain(start, |doc| column.of(doc).all(|value| owned.contains(value)));
             }
             Check::Number(column, range) => kept.retain(start, |doc| {
                 let number = column.get(doc, segment, counters);

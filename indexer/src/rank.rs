@@ -30,9 +30,9 @@ use self::tiers::{MOST_SCORE, Tiered};
 pub(crate) use self::tiers::{shown, step_of};
 use crate::collector::Matches;
 use crate::columns::SegmentColumns;
-use crate::counters::{CountersView, Counts};
+use crate::counters::CountersView;
 use crate::plan::{MatchKind, Plan, What};
-use crate::schema::{Fields, level};
+use crate::schema::Fields;
 use crate::window::{Places, WINDOW};
 
 /// BM25's saturation and length normalisation, as Lucene and tantivy have them.
@@ -52,11 +52,10 @@ const TITLE_STEM_WEIGHT: f32 = 1.5;
 const POPULARITY: f32 = 0.07;
 const LONG_POPULARITY: f32 = 0.02;
 
-/// What popularity multiplies a score by: 1 for what nobody has liked yet, and more slowly more the more did. A download says less than
-/// a like. What trends now counts as if more had liked it, by the weight that a like has there (2), so that what is new can come up among
-/// equals although nobody had years to like it.
-fn popularity_factor(counts: Counts, long: bool) -> f32 {
-    let liked = counts.likes as f32 + counts.downloads as f32 / 10.0 + counts.trending.max(0.0) / 2.0;
+/// What popularity multiplies a score by: 1 for what nobody has liked yet, and more slowly more the more did (see [`Counts::liked`]).
+///
+/// [`Counts::liked`]: crate::Counts
+fn popularity_factor(liked: f32, long: bool) -> f32 {
     1.0 + if long { LONG_POPULARITY } else { POPULARITY } * roughly_log2(1.0 + liked)
 }
 
@@ -246,6 +245,22 @@ impl Matches for TextPass {
         Some((start, self.read(self.next)))
     }
 
+    fn promising(&self, places: &Places, least: Score) -> Places {
+        let mut promising = *places;
+        // Where words may be missing, a document has fewer cells than there are words.
+        if self.scored && !self.plan.long && self.plan.may_miss == 0 {
+            let most = Tiered::most_cost(least);
+            match self.slots.as_slice() {
+                [slot] => promising.retain(0, |place| slot.cells[place as usize].cost() <= most),
+                slots => promising.retain(0, |place| {
+                    let costs = slots.iter().map(|slot| slot.cells[place as usize].cost());
+                    costs.sum::<u32>() <= most
+                }),
+            }
+        }
+        promising
+    }
+
     fn score(&mut self, place: u32, least: Score) -> Score {
         if !self.scored {
             return 1.0;
@@ -357,7 +372,7 @@ impl TextPass {
 
     fn popularity(&self, place: u32) -> f32 {
         let slot = self.columns.slots[(self.start + place) as usize];
-        popularity_factor(self.counters.get(slot), self.plan.long)
+        popularity_factor(self.counters.liked(slot), self.plan.long)
     }
 
     /// How many words it misses; of those that are given up in an order, from the first that it misses on.
@@ -379,7 +394,7 @@ impl TextPass {
         for slot in self.slots.iter().filter(|slot| slot.met.has(place)) {
             let cell = slot.cells[place as usize];
             kinds += u32::from(cell.kind_cost());
-            levels += u32::from(level::TITLE - cell.level());
+            levels += cell.level_cost();
         }
         (kinds, levels)
     }
@@ -464,18 +479,20 @@ pub struct ExplainedWord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::Counts;
 
     #[test]
     fn the_liked_gain_and_the_equal_do_not_move() {
+        let factor = |counts: Counts, long: bool| popularity_factor(counts.liked(), long);
         let counts = |likes| Counts {
             likes,
             ..Counts::default()
         };
-        assert!((popularity_factor(counts(0), false) - 1.0).abs() < 1e-6);
-        assert!(popularity_factor(counts(10), false) > popularity_factor(counts(1), false));
-        assert!(popularity_factor(counts(10), true) < popularity_factor(counts(10), false));
+        assert!((factor(counts(0), false) - 1.0).abs() < 1e-6);
+        assert!(factor(counts(10), false) > factor(counts(1), false));
+        assert!(factor(counts(10), true) < factor(counts(10), false));
         let trending = |trending| Counts { trending, ..counts(2) };
-        assert!(popularity_factor(trending(4.0), false) > popularity_factor(trending(0.0), false));
-        assert!((popularity_factor(trending(4.0), false) - popularity_factor(counts(4), false)).abs() < 1e-6);
+        assert!(factor(trending(4.0), false) > factor(trending(0.0), false));
+        assert!((factor(trending(4.0), false) - factor(counts(4), false)).abs() < 1e-6);
     }
 }

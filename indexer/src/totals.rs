@@ -9,7 +9,6 @@ use tantivy::{DocId, Searcher, SegmentReader};
 
 use crate::columns::SegmentColumns;
 use crate::facet::Facet;
-use crate::values::ValueId;
 
 /// Counts of all documents, those included that wait for their time.
 #[derive(Clone, Default)]
@@ -61,7 +60,7 @@ impl Totals {
         for (reader, columns) in searcher.segment_readers().iter().zip(columns) {
             for doc in columns.hidden_at(now).filter(|doc| is_alive(reader, *doc)) {
                 for value in columns.values[facet.number()].of(doc) {
-                    counts[*value as usize] -= 1;
+                    counts[value as usize] -= 1;
                 }
             }
         }
@@ -71,8 +70,7 @@ impl Totals {
     fn count(&mut self, columns: &SegmentColumns, doc: DocId, change: impl Fn(u32, u32) -> u32) {
         for (counts, values) in self.counts.iter_mut().zip(&columns.values) {
             for value in values.of(doc) {
-                let value: &ValueId = value;
-                let value = *value as usize;
+                let value = value as usize;
                 if value >= counts.len() {
                     counts.resize((value + 1).next_power_of_two(), 0);
                 }

@@ -73,6 +73,48 @@ async fn inserts_updates_and_deletes_by_plain_sql_are_followed() {
 }
 
 #[tokio::test]
+async fn when_something_new_was_found_first_is_noted_once() {
+    let fixture = Fixture::new().await;
+    fixture.rebuild().await;
+    let mut clock = Clock::new(&fixture.index, &fixture.db);
+    fixture.insert(1, "New", "parse_state = 'parsed'").await;
+    fixture.insert(2, "Not parsed", "").await;
+    fixture
+        .insert(3, "Old", "parse_state = 'parsed', created_at = NOW() - INTERVAL 2 DAY")
+        .await;
+    fixture
+        .insert(4, "Later", "parse_state = 'parsed', published_at = NOW() + INTERVAL 1 DAY")
+        .await;
+    for id in 1..=4 {
+        log(&fixture.db, id).await;
+    }
+    let logged = fixture.db.integer("SELECT MAX(id) FROM index_log").await;
+    clock.step(SECOND).await;
+    let noted = "SELECT COUNT(*) FROM workflows WHERE searchable_at IS NOT NULL";
+    let until = Instant::now() + Duration::from_secs(20);
+    while fixture.db.integer(noted).await == 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let wait = "SELECT TIMESTAMPDIFF(SECOND, created_at, searchable_at) FROM workflows WHERE id = 1";
+    assert!((0..20).contains(&fixture.db.integer(wait).await));
+    assert_eq!(fixture.db.integer(noted).await, 1);
+    assert_eq!(
+        fixture.db.integer("SELECT MAX(id) FROM index_log").await,
+        logged,
+        "noting it is no change to follow"
+    );
+    fixture
+        .db
+        .execute("UPDATE workflows SET searchable_at = '2020-01-01' WHERE id = 1")
+        .await;
+    log(&fixture.db, 1).await;
+    clock.step(SECOND).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let first = "SELECT YEAR(searchable_at) FROM workflows WHERE id = 1";
+    assert_eq!(fixture.db.integer(first).await, 2020);
+}
+
+#[tokio::test]
 async fn a_transaction_that_stays_open_while_others_commit_is_found_when_it_commits() {
     let fixture = Fixture::new().await;
     fixture.rebuild().await;

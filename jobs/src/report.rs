@@ -11,6 +11,7 @@ mod leaders;
 mod page;
 mod tables;
 mod text;
+mod usage;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};

@@ -11,6 +11,7 @@ use polars::prelude::{ParquetReader, SerReader};
 use serde_json::Value;
 use store::queue::{MakeReport, ReconcileCounts, enqueue};
 use store::report::{self, Period, ReportKind};
+use store::usage::{self, Use};
 use store::webhook;
 use test_support::TestDb;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +24,10 @@ const HOSTILE: &str = "=HYPERLINK(\"http://example.org\")<script>alert(1)</scrip
 
 fn yesterday() -> NaiveDate {
     Utc::now().date_naive() - Days::new(1)
+}
+
+fn calendar_noon(day: NaiveDate) -> DateTime<Utc> {
+    day.and_hms_opt(12, 0, 0).unwrap().and_utc()
 }
 
 fn daily(day: NaiveDate) -> Period {
@@ -158,7 +163,7 @@ async fn a_report_says_what_rows_say_and_adds_up() {
     }
     // What no row tells says so, and why.
     for (section, key) in [
-        ("uploads", "searchable"),
+        ("uploads", "searchable_p95"),
         ("recommendations", "shown"),
         ("feed", "pages"),
         ("counts", "repaired"),
@@ -168,6 +173,53 @@ async fn a_report_says_what_rows_say_and_adds_up() {
     }
     // Every section is there, whatever happened.
     assert_eq!(report.sections.len(), 11);
+}
+
+#[tokio::test]
+async fn uses_and_waits_are_those_of_the_period() {
+    let db = TestDb::new().await;
+    community(&db).await;
+    let context = context(&db);
+    let noon = calendar_noon(yesterday());
+    let mut connection = db.pool().acquire().await.unwrap();
+    for (at, kind, uses) in [
+        (noon, Use::FeedPage, 5),
+        (noon + TimeDelta::minutes(59), Use::FeedPage, 2),
+        (noon + TimeDelta::hours(2), Use::FeedPage, 1),
+        (noon - TimeDelta::days(1), Use::FeedPage, 3),
+        (noon + TimeDelta::days(1), Use::FeedPage, 100),
+        (noon, Use::RecommendationShown, 40),
+        (noon, Use::RecommendationFollowed, 2),
+    ] {
+        usage::add(&mut connection, at, kind, uses).await.unwrap();
+    }
+    drop(connection);
+    assert_eq!(
+        db.integer("SELECT COUNT(*) FROM usage_hourly").await,
+        6,
+        "one row an hour and kind"
+    );
+    db.execute(&format!(
+        "UPDATE workflows SET is_published = TRUE, created_at = '{at}', published_at = '{at}',
+           searchable_at = '{at}' + INTERVAL id * 250000 MICROSECOND WHERE id IN (1, 2)",
+        at = noon.format("%Y-%m-%d %H:%M:%S")
+    ))
+    .await;
+    let report = make_report(&context, daily(yesterday())).await.unwrap();
+    for (section, key, value, before) in [
+        ("feed", "pages", 8, 3),
+        ("feed", "streams", 0, 0),
+        ("recommendations", "lists", 0, 0),
+        ("recommendations", "shown", 40, 0),
+        ("recommendations", "followed", 2, 0),
+    ] {
+        let figure = report.figure(section, key).unwrap();
+        assert_eq!(figure.value, Some(Amount::Whole(value)), "{section}.{key}");
+        assert_eq!(figure.before, Some(Amount::Whole(before)), "{section}.{key}");
+    }
+    assert_eq!(report.value("recommendations", "followed_share"), Some(Amount::Real(0.05)));
+    assert_eq!(report.value("uploads", "searchable_p50"), Some(Amount::Real(0.25)));
+    assert_eq!(report.value("uploads", "searchable_p95"), Some(Amount::Real(0.5)));
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use crate::optional_neighbours::OptionalNeighbours;
 use crate::passwords::Passwords;
 use crate::search_log::SearchLog;
 use crate::streams::Streams;
+use crate::usage::Usage;
 
 /// Full-size uploads that may be in memory at once. A slow client holds only what it has sent; what does not fit is answered 503.
 const FULL_UPLOADS: u64 = 8;
@@ -54,6 +55,8 @@ pub struct ApiContext {
     pub(crate) neighbours: OptionalNeighbours,
     /// Notes of what is searched.
     pub(crate) search_log: SearchLog,
+    /// How often things are used.
+    pub(crate) usage: Usage,
     /// Signs links, and keys hashes of addresses.
     pub(crate) key: SigningKey,
     pub(crate) passwords: Passwords,
@@ -86,6 +89,7 @@ impl ApiContext {
             db,
             files,
             search_log: SearchLog::new(&settings.search_log),
+            usage: Usage::default(),
             index,
             wake,
             boards,

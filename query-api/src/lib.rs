@@ -29,6 +29,7 @@ mod stall_guard;
 mod streams;
 mod text;
 mod transaction;
+mod usage;
 mod visitor;
 
 pub use context::ApiContext;

@@ -65,6 +65,8 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
         .clone()
         .write_until(context.db.clone(), stop_noting.clone());
     let noting = tokio::spawn(noting);
+    let counting = context.usage.clone().write_until(context.db.clone(), stop_noting.clone());
+    let counting = tokio::spawn(counting);
     measures::install();
     let app = router(context);
     let connections = TaskTracker::new();
@@ -101,8 +103,8 @@ pub async fn serve(context: ApiContext, listener: TcpListener, shutdown: Cancell
         );
     }
     stop_noting.cancel();
-    // It bounds its own last write. A panic of it is in the log already and no reason to fail.
-    let _ = noting.await;
+    // They bound their own last writes. A panic of one is in the log already and no reason to fail.
+    let _ = tokio::join!(noting, counting);
     Ok(())
 }
 

@@ -57,6 +57,7 @@ pub mod tag;
 pub mod token;
 pub mod trending;
 pub mod unnamed_files;
+pub mod usage;
 pub mod user;
 pub mod wake;
 pub mod webhook;

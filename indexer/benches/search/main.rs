@@ -73,7 +73,8 @@ async fn main() -> Result<()> {
         None if asked => QUICK.to_vec(),
         None => FULL.to_vec(),
     };
-    // `-- --only 1000000 --index FOLDER` keeps the index, and the next time asks the one that is there, without peers.
+    // `-- --only 1000000 --index FOLDER` keeps the index, and the next time asks the one that is there, without peers; `--of text` of one
+    // kind alone.
     let kept = arguments.iter().position(|argument| argument == "--index");
     let kept = kept.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
     let mut seen = Vec::new();
@@ -141,7 +142,10 @@ fn asked(index: &Index, catalogue: &Catalogue, size: Size) -> Result<Vec<(Kind, 
         "q/s"
     );
     let mut medians = Vec::new();
-    for kind in Kind::ALL {
+    let arguments: Vec<String> = std::env::args().collect();
+    let of = arguments.iter().position(|argument| argument == "--of");
+    let of = of.and_then(|at| arguments.get(at + 1));
+    for kind in Kind::ALL.into_iter().filter(|kind| of.is_none_or(|of| of == kind.name())) {
         let queries = catalogue.queries(kind, size.queries);
         // Once through, so that what is read from disk is in memory, as it is on a machine that serves.
         ask(index, &queries[..queries.len().min(20)])?;

@@ -9,6 +9,7 @@ use tantivy::query::Scorer;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, SegmentReader, TERMINATED};
 
+use super::tiers::COST_LEVEL_BITS;
 use super::{B, LEVEL_WEIGHTS, LONG_LEVEL_WEIGHTS, Phrases, TITLE_STEM_WEIGHT};
 use crate::plan::{MatchKind, Plan, What};
 use crate::schema::{Fields, level};
@@ -242,8 +243,17 @@ impl Cell {
         self.rank >> LEVEL_BITS
     }
 
+    pub(super) fn level_cost(self) -> u32 {
+        u32::from(self.rank & ((1 << LEVEL_BITS) - 1))
+    }
+
+    /// Both, such that sums over the words of a query order as [`super::tiers::Tiered`] does.
+    pub(super) fn cost(self) -> u32 {
+        (u32::from(self.kind_cost()) << COST_LEVEL_BITS) + self.level_cost()
+    }
+
     pub(super) fn level(self) -> u8 {
-        level::TITLE - (self.rank & ((1 << LEVEL_BITS) - 1)) as u8
+        level::TITLE - self.level_cost() as u8
     }
 }
 

@@ -11,6 +11,7 @@ use store::{Conn, WorkflowId, recount, search_log};
 
 use super::anomalies::{self, Daily};
 use super::leaders::leaders;
+use super::usage;
 use super::{Amount, Calendar, Check, Point, Report, SHAPE, Section, Series, Table, Unit};
 use crate::Context;
 
@@ -37,7 +38,6 @@ const STILL_NOW: TimeDelta = TimeDelta::hours(48);
 
 /// Why there is no number, where several say so.
 const LONG_PAST: &str = "measured when a report is made, and this period was long past";
-const NO_ROWS: &str = "nothing writes it down yet";
 const DROPPED: &str = "views and downloads of that time were archived and dropped (`events.keep_days`)";
 const NOTHING_TO_DIVIDE: &str = "there was nothing to take a share of";
 
@@ -77,8 +77,8 @@ pub(crate) async fn compute(context: &Context, period: Period) -> anyhow::Result
         maker.leaders(&mut db, &daily, &mut checks).await?,
         maker.searches(&mut db, &daily, &mut checks).await?,
         maker.retention(&mut db, &daily).await?,
-        maker.feed(&mut db).await?,
-        recommendations(),
+        usage::feed(&mut db, maker.span, maker.span_before).await?,
+        usage::recommendations(&mut db, maker.span, maker.span_before).await?,
         maker.jobs(&mut db, earlier.as_ref()).await?,
         maker.storage(&mut db, earlier.as_ref()).await?,
         maker.counts(&mut db).await?,
@@ -157,7 +157,7 @@ fn sums_of(sums: &BTreeMap<NaiveDate, Sums>, period: Period) -> Sums {
     all
 }
 
-fn share(part: u64, whole: u64) -> Result<Amount, &'static str> {
+pub(super) fn share(part: u64, whole: u64) -> Result<Amount, &'static str> {
     if whole == 0 {
         return Err(NOTHING_TO_DIVIDE);
     }
@@ -382,12 +382,15 @@ impl Maker<'_> {
             let value = quantile(&waits, at).ok_or("nothing was parsed");
             section.number(key, title, Unit::Seconds, value, quantile(&waits_before, at));
         }
-        section.no_data(
-            "searchable",
-            "From published to searchable",
-            Unit::Seconds,
-            "no row says when a search index took it up; `cookbook_index_lag_changes` among the metrics is how far it lags now",
-        );
+        let waits = sorted(sources::searchable_waits_ms(db, self.span).await?);
+        let waits_before = sorted(sources::searchable_waits_ms(db, self.span_before).await?);
+        for (key, title, at) in [
+            ("searchable_p50", "From published to found, half of them within", 0.5),
+            ("searchable_p95", "From published to found, 95 of 100 within", 0.95),
+        ] {
+            let value = quantile(&waits, at).ok_or("nothing was found for the first time");
+            section.number(key, title, Unit::Seconds, value, quantile(&waits_before, at));
+        }
         let mut reasons = Table::new(
             "failures",
             "Why uploads could not be parsed",
@@ -638,33 +641,6 @@ impl Maker<'_> {
         Ok(section)
     }
 
-    async fn feed(&self, db: &mut Conn) -> anyhow::Result<Section> {
-        let mut section = Section::new("feed", "Feeds");
-        section.count(
-            "first_asked",
-            "Feeds asked for that were not kept ready before",
-            sources::feeds_wanted(db, self.span).await?,
-            None,
-        );
-        section.no_data("pages", "Pages of feeds that were read", Unit::Count, NO_ROWS);
-        let activities = sources::activities(db, self.span).await?;
-        let before: HashMap<String, u64> = sources::activities(db, self.span_before).await?.into_iter().collect();
-        section.count(
-            "activities",
-            "Activities for feeds",
-            activities.iter().map(|(_, count)| count).sum(),
-            before.values().sum::<u64>(),
-        );
-        let columns = [("activities", "Activities", Unit::Count), ("before", "before", Unit::Count)];
-        let mut table = Table::new("activities", "Activities by kind", &columns);
-        for (kind, count) in activities {
-            let before = before.get(&kind).copied().unwrap_or_default();
-            table.row(kind.replace('_', " "), None, vec![Some(count.into()), Some(before.into())]);
-        }
-        section.tables.push(table);
-        Ok(section)
-    }
-
     /// Whether what is measured now says something about the period.
     fn is_still_now(&self) -> bool {
         self.now - self.span.to < STILL_NOW
@@ -885,13 +861,6 @@ impl Maker<'_> {
 
 /// Why there is no number where a zone's days do not begin with an hour of UTC.
 const OFF_THE_HOUR: &str = "kept by hours of UTC, with which days of this time zone do not begin";
-
-fn recommendations() -> Section {
-    let mut section = Section::new("recommendations", "Recommendations");
-    section.no_data("shown", "Recommendations shown", Unit::Count, NO_ROWS);
-    section.no_data("followed", "Recommendations followed", Unit::Count, NO_ROWS);
-    section
-}
 
 fn sorted(mut values: Vec<u32>) -> Vec<u32> {
     values.sort_unstable();

@@ -5,6 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use store::feed::{self, Activity, Comment, Group, Key, Kind, Page, Person, Rack};
+use store::usage::Use;
 use store::workflow::RackKind;
 use utoipa::ToSchema;
 
@@ -132,6 +133,7 @@ pub(crate) async fn list_feed(
     let before = page.after::<Key>()?;
     let mut db = context.connection().await?;
     let page = feed::feed(&mut db, &context.feeds, user.user_id, before, page.limit()).await?;
+    context.usage.count(Use::FeedPage, 1);
     Ok(Json(page.into()))
 }
 

@@ -12,6 +12,7 @@ use futures::stream::{self, Stream as Events};
 use store::UserId;
 use store::feed::{self, Activity, Group, Key};
 use store::gaps::Position;
+use store::usage::Use;
 use tokio::time::{Instant, sleep_until};
 
 use super::feed::EntryBody;
@@ -58,6 +59,7 @@ pub(crate) async fn stream_feed(
     })?;
     let mut telling = Telling::new(context, user.user_id, stream);
     telling.begin(since).await?;
+    telling.context.usage.count(Use::FeedStream, 1);
     Ok(Sse::new(stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((Ok(event), telling))

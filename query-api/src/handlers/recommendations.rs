@@ -5,6 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use store::usage::Use;
 use store::{WorkflowId, recommendation, workflow};
 use utoipa::{IntoParams, ToSchema};
 
@@ -155,6 +156,8 @@ pub(crate) async fn list_recommendations(
         return Err(bad_limit());
     }
     let found = recommend(&context, me.user_id, limit).await?;
+    context.usage.count(Use::RecommendationList, 1);
+    context.usage.count(Use::RecommendationShown, found.entries.len() as u64);
     Ok(Json(RecommendationList {
         as_of: found.as_of,
         items: found

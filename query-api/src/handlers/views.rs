@@ -1,14 +1,34 @@
 //! Views of workflows, told by the pages that show them.
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use serde::Deserialize;
 use store::event::EventKind;
+use store::usage::Use;
 use store::workflow;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::context::ApiContext;
 use crate::error::{ApiError, Problem};
 use crate::extract::{MaybeSignedIn, SignedIn, WorkflowPath};
 use crate::visitor::{SessionParams, Visitor};
+
+/// What led to a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ViewedFrom {
+    /// A list of recommendations.
+    Recommendations,
+}
+
+/// What led to a view.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ViewParams {
+    /// `recommendations` where the workflow was chosen from what was recommended: counted for reports.
+    from: Option<ViewedFrom>,
+}
 
 /// Record a view
 ///
@@ -17,7 +37,7 @@ use crate::visitor::{SessionParams, Visitor};
 /// are kept and do not count.
 #[utoipa::path(
     post, path = "/v1/workflows/{id}/views", tag = "workflows",
-    params(("id" = u64, Path, description = "Id of the workflow"), SessionParams),
+    params(("id" = u64, Path, description = "Id of the workflow"), SessionParams, ViewParams),
     responses(
         (status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem, description = "Too many at once: try again later"),
@@ -28,8 +48,13 @@ pub(crate) async fn record_view(
     State(context): State<ApiContext>,
     MaybeSignedIn(viewer): MaybeSignedIn,
     WorkflowPath(id): WorkflowPath,
+    params: Result<Query<ViewParams>, QueryRejection>,
     visitor: Visitor,
 ) -> Result<StatusCode, ApiError> {
+    let Query(params) = params.map_err(|error| ApiError::BadRequest {
+        code: "bad_query",
+        detail: error.body_text(),
+    })?;
     let mut db = context.connection().await?;
     let found = workflow::find_visibility(&mut db, id).await?;
     drop(db);
@@ -44,6 +69,10 @@ pub(crate) async fn record_view(
             .events
             .record(visitor.event(EventKind::View, id, author, user))
             .await?;
+        // Only who is signed in is recommended anything.
+        if params.from == Some(ViewedFrom::Recommendations) && user.is_some() {
+            context.usage.count(Use::RecommendationFollowed, 1);
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

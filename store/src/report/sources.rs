@@ -413,6 +413,26 @@ pub async fn parse_waits_ms(db: &mut Conn, between: Between) -> Result<Vec<u32>,
     Ok(waits)
 }
 
+/// Milliseconds until a search found what was to be seen from a span on: published and uploaded. Times of both have whole seconds. What
+/// is not parsed, or was followed too late by a day, is not among them.
+///
+/// # Errors
+/// The database refused.
+pub async fn searchable_waits_ms(db: &mut Conn, between: Between) -> Result<Vec<u32>, StoreError> {
+    let mut rows = sqlx::query!(
+        r#"SELECT CAST(GREATEST(TIMESTAMPDIFF(MICROSECOND, GREATEST(published_at, created_at), searchable_at), 0) AS SIGNED) AS "us!: i64"
+           FROM workflows WHERE published_at >= ? AND published_at < ? AND is_published = TRUE AND searchable_at IS NOT NULL"#,
+        between.from,
+        between.to
+    )
+    .fetch(db);
+    let mut waits = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        waits.push(u32::try_from(row.us / 1000).unwrap_or(u32::MAX));
+    }
+    Ok(waits)
+}
+
 /// How many workflows were published in a span, and are published still.
 ///
 /// # Errors

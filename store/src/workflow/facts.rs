@@ -1,11 +1,13 @@
 //! What the parse found, and what became of it.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Edition, ParseState, PresetForm, RackKind};
+use crate::db::BEGIN_READ_COMMITTED;
 use crate::files::FileHash;
 use crate::rack_summary::RackSummary;
-use crate::{Conn, StoreError, UserId, WorkflowId};
+use crate::{Conn, Db, StoreError, UserId, WorkflowId};
 
 /// Longest error text that the row takes, in characters.
 const MAX_ERROR_CHARS: usize = 1000;
@@ -191,5 +193,26 @@ pub async fn record_pending(db: &mut Conn, id: WorkflowId) -> Result<(), StoreEr
     )
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Notes when a search first found workflows, of those of which it is not noted yet.
+///
+/// # Errors
+/// The database refused.
+pub async fn note_searchable(db: &Db, mut workflows: Vec<WorkflowId>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    // In one order, so that two who do the same wait for each other at most.
+    workflows.sort_unstable();
+    let mut transaction = db.begin_with(BEGIN_READ_COMMITTED).await?;
+    for id in workflows {
+        sqlx::query!(
+            "UPDATE workflows SET searchable_at = ?, updated_at = updated_at WHERE id = ? AND searchable_at IS NULL",
+            at,
+            id
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
     Ok(())
 }

@@ -12,7 +12,9 @@ mod write;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-pub use facts::{ParsedFacts, RackFile, find_rack_file, record_failed, record_no_file, record_parsed, record_pending};
+pub use facts::{
+    ParsedFacts, RackFile, find_rack_file, note_searchable, record_failed, record_no_file, record_parsed, record_pending,
+};
 pub use lists::{OwnWorkflow, list_own};
 pub use read::{Author, Visibility, Workflow, find, find_by_file, find_by_file_now, find_visibility, latest_change};
 pub use write::{DetailChanges, Details, NewWorkflow, change_details, delete, insert, lock, publish, set_preview, unpublish};

@@ -1,0 +1,68 @@
+//! Counts how often things are used of which no other row tells, for reports: in memory, and added to the database every few seconds.
+//! What a process that is killed had not added yet is lost, which a report can bear.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::Utc;
+use store::usage::{self, Use};
+use store::{Db, StoreError};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Time between two writes.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Time for the last write at the end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// Uses since the last write, in the order of [`Use::ALL`]. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Usage(Arc<[AtomicU64; Use::ALL.len()]>);
+
+impl Usage {
+    /// Counts uses.
+    pub(crate) fn count(&self, kind: Use, uses: u64) {
+        for (known, counted) in Use::ALL.iter().zip(&*self.0) {
+            if *known == kind {
+                counted.fetch_add(uses, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Writes what is counted until `stop` is cancelled, and then once more.
+    pub(crate) async fn write_until(self, db: Db, stop: CancellationToken) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Err(error) = self.write(&db).await {
+                warn!(%error, "uses were not noted, trying again");
+            }
+        }
+        match timeout(LAST_WRITE, self.write(&db)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the last uses were not noted"),
+            Err(_) => warn!("the last uses were not noted in time"),
+        }
+    }
+
+    async fn write(&self, db: &Db) -> Result<(), StoreError> {
+        for (kind, counted) in Use::ALL.into_iter().zip(&*self.0) {
+            let uses = counted.swap(0, Ordering::Relaxed);
+            if uses == 0 {
+                continue;
+            }
+            let added = async {
+                let mut db = db.acquire().await?;
+                usage::add(&mut db, Utc::now(), kind, uses).await
+            };
+            if let Err(error) = added.await {
+                counted.fetch_add(uses, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
