@@ -120,7 +120,7 @@ async fn what_goes_with_what_you_took_comes_first_and_says_why_at_once() {
     // What was shown and chosen is counted, for reports.
     let shown = app
         .db
-        .integer("SELECT COALESCE(SUM(uses), 0) FROM usage_hourly WHERE kind = 'recommendation_shown'");
+        .integer("SELECT CAST(COALESCE(SUM(uses), 0) AS SIGNED) FROM usage_hourly WHERE kind = 'recommendation_shown'");
     assert_eq!(shown.await % 20, 0, "every list so far had twenty");
     for from in ["?from=recommendations", "", "?from=recommendations&session=s"] {
         let seen = app.post_as(&me, &format!("/v1/workflows/29/views{from}")).await;
@@ -129,7 +129,7 @@ async fn what_goes_with_what_you_took_comes_first_and_says_why_at_once() {
     app.post_as(&me, "/v1/workflows/29/views?from=nowhere")
         .await
         .assert_problem(StatusCode::BAD_REQUEST, "bad_query");
-    let followed = "SELECT COALESCE(SUM(uses), 0) FROM usage_hourly WHERE kind = 'recommendation_followed'";
+    let followed = "SELECT CAST(COALESCE(SUM(uses), 0) AS SIGNED) FROM usage_hourly WHERE kind = 'recommendation_followed'";
     let until = Instant::now() + Duration::from_secs(30);
     while app.db.integer(followed).await < 2 && Instant::now() < until {
         sleep(Duration::from_millis(200)).await;
