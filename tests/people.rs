@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::app::{Answer, TestApp, User, answer, reverb_rack};
 
@@ -664,6 +665,43 @@ async fn what_admins_do_is_written_down_with_its_reason() {
     ];
     let expected = expected.map(|(action, kind, reason)| (action.to_owned(), kind.to_owned(), reason.to_owned()));
     assert_eq!(seen, expected, "each once, newest first; what changed nothing is not there");
+}
+
+#[tokio::test]
+async fn being_here_is_noted_at_most_once_a_minute() {
+    let app = TestApp::start().await;
+    let user = app.user("producer-001").await;
+    let set = async |column: &str, table: &str, whose: &str, value: &str| {
+        let sql = format!("UPDATE {table} SET {column} = {value} WHERE {whose} = {}", user.id);
+        app.db.execute(&sql).await;
+    };
+    let noted = async || {
+        let since = format!(
+            "SELECT CAST(COALESCE(YEAR(last_active_at), 0) AS SIGNED) FROM users WHERE id = {}",
+            user.id
+        );
+        app.db.integer(&since).await
+    };
+    set("last_active_at", "users", "id", "'2020-01-01'").await;
+    set(
+        "last_used_at",
+        "api_tokens",
+        "user_id",
+        "UTC_TIMESTAMP() - INTERVAL 61 SECOND",
+    )
+    .await;
+    assert_eq!(app.get_as(&user, "/v1/me").await.status, StatusCode::OK);
+    let until = Instant::now() + Duration::from_secs(20);
+    while noted().await == 2020 && Instant::now() < until {
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(noted().await > 2020);
+
+    // Less than a minute after the last time nothing is written, whatever there is.
+    set("last_active_at", "users", "id", "'2020-01-01'").await;
+    assert_eq!(app.get_as(&user, "/v1/me").await.status, StatusCode::OK);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(noted().await, 2020);
 }
 
 /// `password_hash('correct horse', PASSWORD_BCRYPT, ['cost' => 4])` of PHP 8.

@@ -9,6 +9,7 @@ mod collector;
 mod columns;
 mod compare;
 mod counters;
+mod dictionary;
 mod directory;
 mod document;
 mod error;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use crate::SearchError;
 use crate::counters::CountersView;
-use crate::plan::{Dictionary, Plan};
+use crate::dictionary::Dictionary;
+use crate::plan::Plan;
 use crate::request::SearchRequest;
 use crate::response::Relaxed;
 use crate::search::Snapshot;

@@ -6,9 +6,12 @@
 mod anomalies;
 mod calendar;
 mod chart;
+mod cohorts;
 mod content;
 mod leaders;
+mod operations;
 mod page;
+mod searches;
 mod tables;
 mod text;
 mod usage;

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use futures::TryStreamExt;
 use store::report::sources::{self, Between, Fate, Sums};
 use store::report::{self, Period, ReportKind};
-use store::{Conn, WorkflowId, recount, search_log};
+use store::{Conn, WorkflowId};
 
 use super::anomalies::{self, Daily};
 use super::leaders::leaders;
@@ -16,28 +15,15 @@ use super::{Amount, Calendar, Check, Point, Report, SHAPE, Section, Series, Tabl
 use crate::Context;
 
 /// Days of which it is known who was active, the period's last one first: two months, and as many as a word has bits.
-const ACTIVE_DAYS: u64 = 63;
+pub(super) const ACTIVE_DAYS: u64 = 63;
 
-/// Days of a week in cohorts.
-const WEEK: usize = 7;
-
-/// Whole weeks in [`ACTIVE_DAYS`].
-const WEEKS: usize = 9;
+/// Days of a week.
+pub(super) const WEEK: usize = 7;
 
 /// Days of the lines in a day's report.
 const LINE_DAYS: u64 = 28;
 
-/// Lines of the lists of searches.
-const SEARCHES: u32 = 15;
-
-/// Largest tables that are listed.
-const TABLES: usize = 10;
-
-/// How long after a period's end what is measured "now" says something about it.
-const STILL_NOW: TimeDelta = TimeDelta::hours(48);
-
 /// Why there is no number, where several say so.
-const LONG_PAST: &str = "measured when a report is made, and this period was long past";
 const DROPPED: &str = "views and downloads of that time were archived and dropped (`events.keep_days`)";
 const NOTHING_TO_DIVIDE: &str = "there was nothing to take a share of";
 
@@ -100,24 +86,24 @@ pub(crate) async fn compute(context: &Context, period: Period) -> anyhow::Result
 }
 
 /// What all sections need.
-struct Maker<'a> {
-    context: &'a Context,
-    calendar: Calendar,
-    period: Period,
-    now: DateTime<Utc>,
-    span: Between,
-    span_before: Between,
+pub(super) struct Maker<'a> {
+    pub(super) context: &'a Context,
+    pub(super) calendar: Calendar,
+    pub(super) period: Period,
+    pub(super) now: DateTime<Utc>,
+    pub(super) span: Between,
+    pub(super) span_before: Between,
 }
 
 /// Counts by day, from before the period, so that it can be compared.
-struct ByDay {
+pub(super) struct ByDay {
     registrations: BTreeMap<NaiveDate, u64>,
     uploads: BTreeMap<NaiveDate, u64>,
-    searches: BTreeMap<NaiveDate, u64>,
+    pub(super) searches: BTreeMap<NaiveDate, u64>,
     /// None where days do not begin with an hour.
     sums: Option<BTreeMap<NaiveDate, Sums>>,
     /// By account, the days on which it did something: bit 0 is the period's last day.
-    active: HashMap<u64, u64>,
+    pub(super) active: HashMap<u64, u64>,
     /// The period's last day.
     last: NaiveDate,
     /// The day of the first account.
@@ -128,7 +114,7 @@ struct ByDay {
 
 impl ByDay {
     /// As [`ByDay::active_within`], if all that tells is still there.
-    fn active(&self, back: u64, days: u64) -> Result<u64, &'static str> {
+    pub(super) fn active(&self, back: u64, days: u64) -> Result<u64, &'static str> {
         if self.last - Days::new(back + days - 1) < self.kept_since {
             return Err(DROPPED);
         }
@@ -142,12 +128,12 @@ impl ByDay {
     }
 }
 
-fn mask(back: u64, days: u64) -> u64 {
+pub(super) fn mask(back: u64, days: u64) -> u64 {
     ((1_u64 << days) - 1) << back
 }
 
 /// Sums the days of a period.
-fn sum(counts: &BTreeMap<NaiveDate, u64>, period: Period) -> u64 {
+pub(super) fn sum(counts: &BTreeMap<NaiveDate, u64>, period: Period) -> u64 {
     counts.range(period.first()..period.end()).map(|(_, count)| count).sum()
 }
 
@@ -164,7 +150,7 @@ pub(super) fn share(part: u64, whole: u64) -> Result<Amount, &'static str> {
     Ok(Amount::Real(part as f64 / whole as f64))
 }
 
-fn check(what: &str, one: u64, other: u64) -> Check {
+pub(super) fn check(what: &str, one: u64, other: u64) -> Check {
     Check {
         what: what.to_owned(),
         one,
@@ -231,7 +217,7 @@ impl Maker<'_> {
     }
 
     /// A line of numbers: of a day's report the four weeks that it ends, else the period beside the one before.
-    fn series(&self, key: &str, title: &str, of: impl Fn(NaiveDate) -> Option<u64>) -> Series {
+    pub(super) fn series(&self, key: &str, title: &str, of: impl Fn(NaiveDate) -> Option<u64>) -> Series {
         let end = self.period.end();
         let before: Vec<NaiveDate> = self.period.previous().days().collect();
         let points = if self.period.kind() == ReportKind::Daily {
@@ -485,321 +471,6 @@ impl Maker<'_> {
             leaders.downloads_by_creator,
         ));
         section.tables = leaders.tables;
-        Ok(section)
-    }
-
-    async fn searches(&self, db: &mut Conn, daily: &ByDay, checks: &mut Vec<Check>) -> anyhow::Result<Section> {
-        let mut section = Section::new("searches", "Searches");
-        let kept_since = self.now - TimeDelta::days(self.context.settings.search_log.keep_days.into());
-        if self.span.from < kept_since {
-            section.no_data(
-                "searches",
-                "Searches",
-                Unit::Count,
-                "searches of that time were forgotten (`search_log.keep_days`)",
-            );
-            return Ok(section);
-        }
-        let all = search_log::by_day(db, self.span.from, self.span.to).await?;
-        let all_before = search_log::by_day(db, self.span_before.from, self.span_before.to).await?;
-        let total =
-            |days: &[search_log::DayOfSearches], of: fn(&search_log::DayOfSearches) -> u64| -> u64 { days.iter().map(of).sum() };
-        let is_before_kept = self.span_before.from >= kept_since;
-        let both = |of: fn(&search_log::DayOfSearches) -> u64| (total(&all, of), is_before_kept.then(|| total(&all_before, of)));
-        let ((searches, before), (empty, empty_before), (clicked, clicked_before)) = (
-            both(|day| day.searches),
-            both(|day| day.without_hits),
-            both(|day| day.clicked),
-        );
-        let share_before = |part: Option<u64>| share(part?, before?).ok();
-        section.count("searches", "Searches", searches, before);
-        section.count("without_hits", "Searches that found nothing", empty, empty_before);
-        section.number(
-            "without_hits_share",
-            "Share that found nothing",
-            Unit::Share,
-            share(empty, searches),
-            share_before(empty_before),
-        );
-        section.number(
-            "click_through",
-            "Share that led to a click",
-            Unit::Share,
-            share(clicked, searches),
-            share_before(clicked_before),
-        );
-        let mean = |days: &[search_log::DayOfSearches]| {
-            let count: u64 = days.iter().map(|day| day.searches).sum();
-            let took: f64 = days.iter().map(|day| day.mean_took_us * day.searches as f64).sum();
-            (count > 0).then(|| Amount::Real(took / count as f64 / 1e6))
-        };
-        section.number(
-            "mean_s",
-            "Mean time to answer",
-            Unit::Seconds,
-            mean(&all).ok_or("nobody searched"),
-            mean(&all_before).filter(|_| is_before_kept),
-        );
-        checks.push(check(
-            "searches, and searches by day",
-            searches,
-            sum(&daily.searches, self.period),
-        ));
-        let columns = [
-            ("searches", "Searches", Unit::Count),
-            ("without_hits", "found nothing", Unit::Count),
-            ("click_through", "led to a click", Unit::Share),
-            ("mean_click_position", "Place clicked", Unit::Number),
-        ];
-        let top = search_log::most_frequent(db, self.span.from, self.span.to, SEARCHES).await?;
-        let empty = search_log::without_hits(db, self.span.from, self.span.to, SEARCHES).await?;
-        for (key, title, lines) in [
-            ("top_searches", "Most frequent searches", top),
-            ("searches_without_hits", "Searches that never found anything", empty),
-        ] {
-            let mut table = Table::new(key, title, &columns);
-            for line in lines {
-                let click_through = Amount::Real(line.click_through());
-                table.row(
-                    line.text,
-                    None,
-                    vec![
-                        Some(Amount::Whole(line.searches)),
-                        Some(Amount::Whole(line.without_hits)),
-                        Some(click_through),
-                        line.mean_click_position.map(Amount::Real),
-                    ],
-                );
-            }
-            section.tables.push(table);
-        }
-        section.series.push(self.series("searches_by_day", "Searches by day", |day| {
-            Some(daily.searches.get(&day).copied().unwrap_or_default())
-        }));
-        Ok(section)
-    }
-
-    /// Of those who registered in one week, how many did something in each week after. Weeks are counted back from the period's end.
-    async fn retention(&self, db: &mut Conn, daily: &ByDay) -> anyhow::Result<Section> {
-        let mut section = Section::new("retention", "Who stays");
-        let title = "Came back in the week after they registered";
-        if let Err(reason) = daily.active(0, ACTIVE_DAYS) {
-            section.no_data("second_week", title, Unit::Share, reason);
-            return Ok(section);
-        }
-        let end = self.period.end();
-        let first = end - Days::new((WEEKS * WEEK) as u64);
-        let mut sizes = [0_u64; WEEKS];
-        let mut stayed = [[0_u64; WEEKS]; WEEKS];
-        let last = end - Days::new(1);
-        let span = self.calendar.between(first, end);
-        sources::registered(db, span, |user, at| {
-            let back = (last - self.calendar.day_of(at)).num_days();
-            let Some(week) = usize::try_from(back)
-                .ok()
-                .map(|back| back / WEEK)
-                .filter(|week| *week < WEEKS)
-            else {
-                return;
-            };
-            sizes[week] += 1;
-            let bits = daily.active.get(&user.0).copied().unwrap_or_default();
-            for (after, count) in stayed[week].iter_mut().enumerate().take(week + 1).skip(1) {
-                if bits & mask(((week - after) * WEEK) as u64, WEEK as u64) != 0 {
-                    *count += 1;
-                }
-            }
-        })
-        .await?;
-        let titles: Vec<(String, String)> = (1..WEEKS)
-            .map(|week| (format!("week_{week}"), format!("week {week}")))
-            .collect();
-        let mut columns = vec![("registered", "Registered", Unit::Count)];
-        columns.extend(titles.iter().map(|(key, title)| (key.as_str(), title.as_str(), Unit::Share)));
-        let mut table = Table::new(
-            "cohorts",
-            "Of those who registered in a week, the part that did something in each week after",
-            &columns,
-        );
-        for week in (1..WEEKS).rev() {
-            let first = end - Days::new(((week + 1) * WEEK) as u64);
-            let mut values = vec![Some(Amount::Whole(sizes[week]))];
-            values.extend((1..WEEKS).map(|after| {
-                let is_over = after <= week;
-                is_over.then(|| share(stayed[week][after], sizes[week]).ok()).flatten()
-            }));
-            table.row(format!("from {first}"), None, values);
-        }
-        section.number(
-            "second_week",
-            title,
-            Unit::Share,
-            share(stayed[1][1], sizes[1]),
-            share(stayed[2][1], sizes[2]).ok(),
-        );
-        section.tables.push(table);
-        Ok(section)
-    }
-
-    /// Whether what is measured now says something about the period.
-    fn is_still_now(&self) -> bool {
-        self.now - self.span.to < STILL_NOW
-    }
-
-    async fn jobs(&self, db: &mut Conn, earlier: Option<&Report>) -> anyhow::Result<Section> {
-        let mut section = Section::new("jobs", "Jobs");
-        let before = |key: &str| earlier.and_then(|report| report.value("jobs", key));
-        if self.is_still_now() {
-            let dead = sources::dead_letters(db).await?;
-            let waiting = sources::waiting_jobs(db).await?;
-            let oldest = waiting.iter().map(|queue| queue.oldest_s).fold(0.0, f64::max);
-            let jobs: u64 = waiting.iter().map(|queue| queue.jobs).sum();
-            let mut add = |key: &str, title: &str, unit, value: Amount| {
-                section.number(key, title, unit, Ok(value), before(key));
-            };
-            add("dead_letters", "Dead letters, when this was made", Unit::Count, dead.into());
-            add(
-                "waiting",
-                "Due jobs that waited, when this was made",
-                Unit::Count,
-                jobs.into(),
-            );
-            add("oldest_waiting", "The longest wait among them", Unit::Seconds, oldest.into());
-        } else {
-            section.no_data("dead_letters", "Dead letters", Unit::Count, LONG_PAST);
-            section.no_data("waiting", "Due jobs that waited", Unit::Count, LONG_PAST);
-            section.no_data("oldest_waiting", "The longest wait among them", Unit::Seconds, LONG_PAST);
-        }
-        let kept_since = self.now - TimeDelta::days(self.context.settings.jobs.keep_done_days.into());
-        let columns = [
-            ("done", "Done", Unit::Count),
-            ("retried", "took more than one attempt", Unit::Count),
-            ("dead", "Died", Unit::Count),
-            ("mean_s", "From due to done, in the mean", Unit::Seconds),
-        ];
-        let mut table = Table::new("queues", "Jobs that ended, by queue", &columns);
-        if self.span.from < kept_since {
-            let reason = "finished jobs of that time were deleted (`jobs.keep_done_days`)";
-            section.no_data("done", "Jobs done", Unit::Count, reason);
-            table.no_data = Some(reason.to_owned());
-        } else {
-            let ended = sources::ended_jobs(db, self.span).await?;
-            section.number(
-                "done",
-                "Jobs done",
-                Unit::Count,
-                Ok(ended.iter().map(|queue| queue.done).sum::<u64>().into()),
-                before("done"),
-            );
-            section.number(
-                "died",
-                "Jobs that died and were not tried again",
-                Unit::Count,
-                Ok(ended.iter().map(|queue| queue.dead).sum::<u64>().into()),
-                before("died"),
-            );
-            for queue in ended {
-                table.row(
-                    queue.queue,
-                    None,
-                    vec![
-                        Some(queue.done.into()),
-                        Some(queue.retried.into()),
-                        Some(queue.dead.into()),
-                        queue.mean_s.map(Amount::Real),
-                    ],
-                );
-            }
-        }
-        section.tables.push(table);
-        Ok(section)
-    }
-
-    async fn storage(&self, db: &mut Conn, earlier: Option<&Report>) -> anyhow::Result<Section> {
-        let mut section = Section::new("storage", "Storage");
-        if !self.is_still_now() {
-            section.no_data("database", "Database", Unit::Bytes, LONG_PAST);
-            section.no_data("files", "Uploaded files", Unit::Count, LONG_PAST);
-            return Ok(section);
-        }
-        let tables = sources::table_sizes(db).await?;
-        let bytes: u64 = tables.iter().map(|table| table.bytes).sum();
-        let before = |key: &str| earlier.and_then(|report| report.value("storage", key));
-        section.number(
-            "database",
-            "Database, as the server estimates it",
-            Unit::Bytes,
-            Ok(bytes.into()),
-            before("database"),
-        );
-        let listed = self
-            .context
-            .files
-            .list()
-            .try_fold((0_u64, 0_u64), |(count, bytes), file| {
-                std::future::ready(Ok((count + 1, bytes + file.size)))
-            })
-            .await;
-        match listed {
-            Ok((count, bytes)) => {
-                section.number("files", "Uploaded files", Unit::Count, Ok(count.into()), before("files"));
-                section.number(
-                    "file_bytes",
-                    "All of them",
-                    Unit::Bytes,
-                    Ok(bytes.into()),
-                    before("file_bytes"),
-                );
-            }
-            // A report without this is better than none.
-            Err(error) => {
-                tracing::warn!(%error, "the file store could not be listed for a report");
-                section.no_data("files", "Uploaded files", Unit::Count, "the file store could not be listed");
-            }
-        }
-        let columns = [("bytes", "Size", Unit::Bytes), ("rows", "Rows, roughly", Unit::Count)];
-        let mut table = Table::new("tables", "Largest tables", &columns);
-        for size in tables.into_iter().take(TABLES) {
-            table.row(size.name, None, vec![Some(size.bytes.into()), Some(size.rows.into())]);
-        }
-        section.tables.push(table);
-        Ok(section)
-    }
-
-    async fn counts(&self, db: &mut Conn) -> anyhow::Result<Section> {
-        let mut section = Section::new("counts", "Kept counts");
-        let now = recount::runs(db, self.span).await?;
-        let before = recount::runs(db, self.span_before).await?;
-        section.count(
-            "reconciliations",
-            "Times that all counts were compared",
-            now.runs,
-            before.runs,
-        );
-        if now.runs == 0 {
-            section.no_data(
-                "repaired",
-                "Rows whose counts were wrong",
-                Unit::Count,
-                "counts were not compared",
-            );
-            return Ok(section);
-        }
-        section.count(
-            "repaired",
-            "Rows whose counts were wrong, and were mended",
-            now.repaired(),
-            before.repaired(),
-        );
-        let mut table = Table::new(
-            "repaired",
-            "Wrong counts by what they were of",
-            &[("rows", "Rows", Unit::Count)],
-        );
-        for (name, count) in now.by_kind() {
-            table.row(name, None, vec![Some(count.into())]);
-        }
-        section.tables.push(table);
         Ok(section)
     }
 
