@@ -1,7 +1,7 @@
 //! Counting events: the part of rolling up that knows no database.
 //!
 //! Events come some at a time and are put together with polars: of repeated views and downloads one is kept. So memory is that of what is
-//! different within a span (32 bytes each) and of one batch, however often somebody reloads a page.
+//! different within a span (36 bytes each) and of one batch, however often somebody reloads a page.
 
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ impl Tally {
         let Some(frame) = self.kept.first() else {
             return Ok(Vec::new());
         };
-        let counted = count(frame.clone().lazy(), &["hour", "workflow"])?;
+        let counted = count(frame.clone(), &["hour", "workflow"])?;
         let hours = counted.column("hour")?.i64()?.into_no_null_iter().collect::<Vec<_>>();
         Ok(hours
             .into_iter()
@@ -88,7 +88,7 @@ impl Tally {
         let Some(frame) = self.kept.first() else {
             return Ok(Vec::new());
         };
-        let counted = count(frame.clone().lazy(), &["workflow"])?;
+        let counted = count(frame.clone(), &["workflow"])?;
         Ok(rows(&counted, "workflow")?
             .into_iter()
             .map(|(workflow, counts)| (WorkflowId(workflow), counts))
@@ -121,12 +121,16 @@ impl Tally {
                 Column::new("label".into(), numbers),
             ],
         )?;
-        let frame = frame.clone().lazy().join(
-            labelled.lazy(),
-            [col("workflow")],
-            [col("workflow")],
-            JoinArgs::new(JoinType::Inner),
-        );
+        let frame = frame
+            .clone()
+            .lazy()
+            .join(
+                labelled.lazy(),
+                [col("workflow")],
+                [col("workflow")],
+                JoinArgs::new(JoinType::Inner),
+            )
+            .collect()?;
         let counted = count(frame, &["label"])?;
         Ok(rows(&counted, "label")?
             .into_iter()
@@ -135,26 +139,23 @@ impl Tally {
     }
 }
 
-/// Bits of `what` for the kind of an event; above them is the window that it belongs to.
-const KIND_BITS: u32 = 4;
-
-/// Events as a frame, with what each was: its kind, and the window that it belongs to.
+/// Events as a frame, with the window that each belongs to.
 fn frame(events: Events, first: usize) -> PolarsResult<DataFrame> {
-    let what: Vec<i64> = (first as i64..)
+    let window: Vec<i64> = (first as i64..)
         .zip(events.kind.iter().zip(&events.at_s))
         .map(|(position, (kind, at))| {
             let repeats = *kind == EventKind::View as u32 || *kind == EventKind::Download as u32;
-            let window = if repeats { at.div_euclid(WINDOW_S) } else { -1 - position };
-            window << KIND_BITS | i64::from(*kind)
+            if repeats { at.div_euclid(WINDOW_S) } else { -1 - position }
         })
         .collect();
     let hour: Vec<i64> = events.at_s.iter().map(|at| at.div_euclid(HOUR_S)).collect();
     DataFrame::new(
         hour.len(),
         vec![
+            Column::new("kind".into(), events.kind),
             Column::new("workflow".into(), events.workflow),
             Column::new("actor".into(), events.actor),
-            Column::new("what".into(), what),
+            Column::new("window".into(), window),
             Column::new("hour".into(), hour),
         ],
     )
@@ -164,39 +165,35 @@ fn frame(events: Events, first: usize) -> PolarsResult<DataFrame> {
 fn different(frame: DataFrame) -> PolarsResult<DataFrame> {
     frame
         .lazy()
-        .group_by([col("workflow"), col("actor"), col("what")])
-        // The same window is the same hour.
-        .agg([col("hour").first()])
+        .group_by([col("kind"), col("workflow"), col("actor"), col("window"), col("hour")])
+        .agg([])
         .collect()
 }
 
-/// The columns of counts, those of different actors aside.
-const KINDS: [(EventKind, &str); 6] = [
-    (EventKind::View, "views"),
-    (EventKind::Download, "downloads"),
-    (EventKind::Like, "likes"),
-    (EventKind::Comment, "comments"),
-    (EventKind::Rating, "ratings"),
-    (EventKind::CollectionAdd, "collection_adds"),
-];
-
 /// Counts of different events, in order of `by`, so that concurrent writers meet rows in the same one.
-///
-/// First of each actor, then of those: to collect the actors of every group and count the different takes four times as long.
-fn count(events: LazyFrame, by: &[&str]) -> PolarsResult<DataFrame> {
-    let groups: Vec<Expr> = by.iter().map(|name| col(*name)).collect();
-    let kind = || col("what").and(lit((1_i64 << KIND_BITS) - 1));
-    let is_a = |kind_of: EventKind| kind().eq(lit(kind_of as i64));
-    let did = |name: &str| col(name).gt(lit(0_u32)).and(col("actor").lt(lit(UNKNOWN)));
-    let each = events
-        .group_by([groups.as_slice(), &[col("actor")]].concat())
-        .agg(KINDS.map(|(kind, name)| is_a(kind).sum().cast(DataType::UInt32).alias(name)));
-    let mut sums: Vec<Expr> = KINDS.iter().map(|(_, name)| col(*name).sum()).collect();
-    for (name, of) in [("unique_viewers", "views"), ("unique_downloaders", "downloads")] {
-        sums.push(did(of).sum().cast(DataType::UInt32).alias(name));
-    }
-    each.group_by(groups)
-        .agg(sums)
+fn count(frame: DataFrame, by: &[&str]) -> PolarsResult<DataFrame> {
+    let of = |kind: EventKind| col("kind").eq(lit(kind as u32));
+    let number = |kind: EventKind, name: &str| of(kind).sum().cast(DataType::UInt32).alias(name);
+    let actors = |kind: EventKind, name: &str| {
+        col("actor")
+            .filter(of(kind).and(col("actor").lt(lit(UNKNOWN))))
+            .n_unique()
+            .cast(DataType::UInt32)
+            .alias(name)
+    };
+    frame
+        .lazy()
+        .group_by(by.iter().map(|name| col(*name)).collect::<Vec<_>>())
+        .agg([
+            number(EventKind::View, "views"),
+            actors(EventKind::View, "unique_viewers"),
+            number(EventKind::Download, "downloads"),
+            actors(EventKind::Download, "unique_downloaders"),
+            number(EventKind::Like, "likes"),
+            number(EventKind::Comment, "comments"),
+            number(EventKind::Rating, "ratings"),
+            number(EventKind::CollectionAdd, "collection_adds"),
+        ])
         .sort(by.to_vec(), SortMultipleOptions::default())
         .collect()
 }
