@@ -151,6 +151,11 @@ async fn the_openapi_document_is_what_it_was() {
     let app = TestApp::start().await;
     let document = app.get("/v1/openapi.json").await;
     assert_eq!(document.status, StatusCode::OK);
+    let text = document.body.to_string();
+    for named in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = named.split('"').next().unwrap_or_default();
+        assert!(document.body.pointer(pointer).is_some(), "nothing is at `#{pointer}`");
+    }
     insta::assert_json_snapshot!("openapi", document.body, { ".info.version" => "[version]" });
     let docs = app.request(Method::GET, "/v1/docs/").send().await.expect("an answer");
     assert_eq!(docs.status(), StatusCode::OK);

@@ -27,6 +27,7 @@ pub(crate) enum ViewedFrom {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ViewParams {
     /// `recommendations` where the workflow was chosen from what was recommended: counted for reports.
+    #[param(inline)]
     from: Option<ViewedFrom>,
 }
 
