@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use store::document::DocumentRow;
-use store::{Conn, Db, StoreError, WorkflowId};
+use store::{Conn, Db, StoreError, WorkflowId, workflow};
 
 use crate::document::Entry;
 use crate::follower::{Follower, Step};
@@ -17,6 +18,9 @@ use crate::{Index, IndexError};
 
 /// Workflows read at a time.
 const BATCH: u32 = 1000;
+
+/// Most workflows of which a build notes that they are found now.
+const MOST_NOTED: u32 = 10_000;
 
 /// How far a build has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,7 @@ impl Index {
         *current = Some(writer);
         drop(current);
         self.remove_other_generations();
+        note_searchable(db).await;
         Ok(Built {
             documents,
             took: started.elapsed(),
@@ -110,6 +115,19 @@ impl Index {
             Ok(writer.into_follower(memory)?)
         })
         .await
+    }
+}
+
+/// Notes of what is new and had no index to be found in that a search finds it now.
+async fn note_searchable(db: &Db) {
+    let at = Utc::now();
+    let noted = async {
+        let mut db = db.acquire().await?;
+        let new = workflow::find_unnoted(&mut db, MOST_NOTED).await?;
+        workflow::note_searchable(&mut db, &new, at).await
+    };
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "when workflows were found first is not noted");
     }
 }
 

@@ -229,7 +229,11 @@ impl Follower {
     fn note_searchable(&self, workflows: Vec<WorkflowId>) {
         let (db, at) = (self.db.clone(), Utc::now());
         tokio::spawn(async move {
-            if let Err(error) = store::workflow::note_searchable(&db, workflows, at).await {
+            let noted = async {
+                let mut db = db.acquire().await?;
+                store::workflow::note_searchable(&mut db, &workflows, at).await
+            };
+            if let Err(error) = noted.await {
                 tracing::warn!(%error, "when workflows were found first is not noted");
             }
         });

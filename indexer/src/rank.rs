@@ -26,7 +26,7 @@ use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader, TERMINATED, Ter
 
 use self::lists::{Cell, Cursor, Docs, Lengths, Lists, SlotPass};
 use self::nearness::Nearness;
-use self::tiers::{MOST_SCORE, Tiered};
+use self::tiers::{MOST_SCORE, Tiered, cost};
 pub(crate) use self::tiers::{shown, step_of};
 use crate::collector::Matches;
 use crate::columns::SegmentColumns;
@@ -251,10 +251,13 @@ impl Matches for TextPass {
         if self.scored && !self.plan.long && self.plan.may_miss == 0 {
             let most = Tiered::most_cost(least);
             match self.slots.as_slice() {
-                [slot] => promising.retain(0, |place| slot.cells[place as usize].cost() <= most),
-                slots => promising.retain(0, |place| {
-                    let costs = slots.iter().map(|slot| slot.cells[place as usize].cost());
-                    costs.sum::<u32>() <= most
+                [slot] => promising.retain(0, |place| {
+                    let cell = slot.cells[place as usize];
+                    cost(u32::from(cell.kind_cost()), cell.level_cost()) <= most
+                }),
+                _ => promising.retain(0, |place| {
+                    let (kinds, levels) = self.tiers(place);
+                    cost(kinds, levels) <= most
                 }),
             }
         }

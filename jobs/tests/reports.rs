@@ -187,6 +187,7 @@ async fn uses_and_waits_are_those_of_the_period() {
         (noon + TimeDelta::minutes(59), Use::FeedPage, 2),
         (noon + TimeDelta::hours(2), Use::FeedPage, 1),
         (noon - TimeDelta::days(1), Use::FeedPage, 3),
+        (noon - TimeDelta::days(9), Use::FeedPage, 50),
         (noon + TimeDelta::days(1), Use::FeedPage, 100),
         (noon, Use::RecommendationShown, 40),
         (noon, Use::RecommendationFollowed, 2),
@@ -196,7 +197,7 @@ async fn uses_and_waits_are_those_of_the_period() {
     drop(connection);
     assert_eq!(
         db.integer("SELECT COUNT(*) FROM usage_hourly").await,
-        6,
+        7,
         "one row an hour and kind"
     );
     db.execute(&format!(
@@ -218,6 +219,16 @@ async fn uses_and_waits_are_those_of_the_period() {
         assert_eq!(figure.before, Some(Amount::Whole(before)), "{section}.{key}");
     }
     assert_eq!(report.value("recommendations", "followed_share"), Some(Amount::Real(0.05)));
+    // What began to be counted within a period says nothing about it, nor do hours of UTC about days that begin between them.
+    let began = Period::containing(ReportKind::Daily, yesterday() - Days::new(8));
+    let report_of_then = make_report(&context, began).await.unwrap();
+    assert!(report_of_then.figure("feed", "pages").unwrap().no_data.is_some());
+    let elsewhere = context_with(&db, |settings| settings.reports.zone = "Asia/Kolkata".to_owned());
+    let report_of_there = make_report(&elsewhere, daily(yesterday())).await.unwrap();
+    for (section, key) in [("feed", "pages"), ("recommendations", "followed_share")] {
+        let figure = report_of_there.figure(section, key).unwrap();
+        assert!(figure.value.is_none() && figure.no_data.is_some(), "{figure:?}");
+    }
     assert_eq!(report.value("uploads", "searchable_p50"), Some(Amount::Real(0.25)));
     assert_eq!(report.value("uploads", "searchable_p95"), Some(Amount::Real(0.5)));
 }

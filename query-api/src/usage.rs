@@ -15,6 +15,9 @@ use tracing::warn;
 /// Time between two writes.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// Time for a write. What is broken off is written again with the next: at worst it counts twice.
+const LONGEST_WRITE: Duration = Duration::from_secs(30);
+
 /// Time for the last write at the end.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 
@@ -37,8 +40,10 @@ impl Usage {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.write(&db).await {
-                warn!(%error, "uses were not noted, trying again");
+            match stop.run_until_cancelled(timeout(LONGEST_WRITE, self.write(&db))).await {
+                Some(Ok(Err(error))) => warn!(%error, "uses were not noted, trying again"),
+                Some(Err(_)) => warn!("uses were not noted in time, trying again"),
+                Some(Ok(Ok(()))) | None => {}
             }
         }
         match timeout(LAST_WRITE, self.write(&db)).await {
@@ -50,18 +55,13 @@ impl Usage {
 
     async fn write(&self, db: &Db) -> Result<(), StoreError> {
         for (kind, counted) in Use::ALL.into_iter().zip(&*self.0) {
-            let uses = counted.swap(0, Ordering::Relaxed);
+            let uses = counted.load(Ordering::Relaxed);
             if uses == 0 {
                 continue;
             }
-            let added = async {
-                let mut db = db.acquire().await?;
-                usage::add(&mut db, Utc::now(), kind, uses).await
-            };
-            if let Err(error) = added.await {
-                counted.fetch_add(uses, Ordering::Relaxed);
-                return Err(error);
-            }
+            let mut db = db.acquire().await?;
+            usage::add(&mut db, Utc::now(), kind, uses).await?;
+            counted.fetch_sub(uses, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -70,7 +70,8 @@ pub struct DocumentRow {
     pub author_display_name: Option<String>,
     /// Its tags, in alphabetical order.
     pub tags: Vec<String>,
-    /// Whether it is parsed, visible since less than a day, and not yet noted as found by a search ([`crate::workflow::note_searchable`]).
+    /// Whether it is parsed, was published less than a day ago or is to be later, and is not yet noted as found by a search
+    /// ([`crate::workflow::note_searchable`]).
     pub is_new: bool,
 }
 
@@ -103,7 +104,7 @@ pub async fn load(db: &mut Conn, ids: &[WorkflowId]) -> Result<Vec<DocumentRow>,
              w.preview_image_path IS NOT NULL AS "has_preview_image!: bool",
              w.published_at, w.created_at, HEX(w.content_hash) AS content_hash,
              w.searchable_at IS NULL AND w.parse_state = 'parsed'
-               AND COALESCE(w.published_at, w.created_at) BETWEEN UTC_TIMESTAMP() - INTERVAL 1 DAY AND UTC_TIMESTAMP() AS "is_new!: bool",
+               AND COALESCE(w.published_at, w.created_at) >= UTC_TIMESTAMP() - INTERVAL 1 DAY AS "is_new!: bool",
              u.id AS author_id, u.username, u.display_name
            FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS wanted
            JOIN workflows w FORCE INDEX (PRIMARY) ON w.id = wanted.id

@@ -62,7 +62,7 @@ pub async fn add(db: &mut Conn, at: DateTime<Utc>, kind: Use, uses: u64) -> Resu
     Ok(())
 }
 
-/// Uses in a span, by kind. None if nothing was counted yet when it ended.
+/// Uses in a span, by kind. None if nothing was counted yet when it began.
 ///
 /// # Errors
 /// The database refused.
@@ -70,7 +70,7 @@ pub async fn sums(db: &mut Conn, between: Between) -> Result<Option<HashMap<Use,
     let since = sqlx::query_scalar!(r#"SELECT MIN(hour) AS "hour: DateTime<Utc>" FROM usage_hourly"#)
         .fetch_one(&mut *db)
         .await?;
-    if since.is_none_or(|since| since >= between.to) {
+    if since.is_none_or(|since| since > between.from) {
         return Ok(None);
     }
     let rows = sqlx::query!(

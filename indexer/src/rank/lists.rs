@@ -9,7 +9,6 @@ use tantivy::query::Scorer;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, SegmentReader, TERMINATED};
 
-use super::tiers::COST_LEVEL_BITS;
 use super::{B, LEVEL_WEIGHTS, LONG_LEVEL_WEIGHTS, Phrases, TITLE_STEM_WEIGHT};
 use crate::plan::{MatchKind, Plan, What};
 use crate::schema::{Fields, level};
@@ -157,8 +156,8 @@ impl Docs {
     }
 }
 
-/// The documents of a term with their frequencies, by the blocks in which they are kept: going through a block that lies unpacked takes
-/// half as long as asking for one document after the other.
+/// The documents of a term with their frequencies, by the blocks in which they are kept: to go through a block that lies unpacked costs less
+/// than to ask for one document after the other.
 pub(super) struct Blocks {
     postings: BlockSegmentPostings,
     /// Place in the block.
@@ -235,7 +234,7 @@ pub(super) struct Cell {
     pub(super) weight: f32,
 }
 
-/// Places of `rank` for the field.
+/// Bits of `rank` for the field.
 const LEVEL_BITS: u32 = 4;
 
 impl Cell {
@@ -245,11 +244,6 @@ impl Cell {
 
     pub(super) fn level_cost(self) -> u32 {
         u32::from(self.rank & ((1 << LEVEL_BITS) - 1))
-    }
-
-    /// Both, such that sums over the words of a query order as [`super::tiers::Tiered`] does.
-    pub(super) fn cost(self) -> u32 {
-        (u32::from(self.kind_cost()) << COST_LEVEL_BITS) + self.level_cost()
     }
 
     pub(super) fn level(self) -> u8 {

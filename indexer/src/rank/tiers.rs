@@ -25,19 +25,23 @@ const SCORE_BITS: u32 = 18;
 const LEAST_SCORE: f32 = 1.0 / 65_536.0;
 pub(super) const MOST_SCORE: f32 = 65_535.0;
 
-/// Bits of a cost for the fields, above which it says how words were met.
-pub(super) const COST_LEVEL_BITS: u32 = 5;
+/// What a document without a missing word costs by how its words were met and in which fields: lower comes first, as in [`Tiered`].
+pub(super) fn cost(kinds: u32, levels: u32) -> u32 {
+    kinds.min(MAX_KINDS) << COST_LEVEL_BITS | levels.min(MAX_LEVELS)
+}
+
+/// Bits of a cost for the fields.
+const COST_LEVEL_BITS: u32 = 5;
 
 impl Tiered {
-    /// The most that a document without a missing word may cost, by how its words were met and in which fields, for it to score at least
-    /// `least`.
+    /// The most that a document may [`cost`] for it to score at least `least`.
     pub(super) fn most_cost(least: Score) -> u32 {
         let tiers = least.max(0.0).to_bits() >> SCORE_BITS;
         if tiers >> 11 < MAX_MISSING {
             return u32::MAX;
         }
         // Both are counted down from the best.
-        (MAX_KINDS << COST_LEVEL_BITS | MAX_LEVELS).saturating_sub(tiers >> 2 & 0x1ff)
+        cost(MAX_KINDS, MAX_LEVELS).saturating_sub(tiers >> 2 & 0x1ff)
     }
 
     pub(super) fn pack(self) -> f32 {
@@ -112,11 +116,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_costs_more_does_not_reach_a_score(
-            of in (0u32..8, 0u32..20, 0u32..4, 0.0f32..100.0), other in (0u32..8, 0u32..20, 0u32..4, 0.0f32..100.0), missing in 0u32..2,
+            of in (0u32..25, 0u32..65, 0u32..4, 0.0f32..100.0), other in (0u32..25, 0u32..65, 0u32..4, 0.0f32..100.0), missing in 0u32..2,
         ) {
             let least = Tiered { missing, ..tiered(of.0, of.1, of.2, of.3) }.pack();
-            let cost = (other.0 << COST_LEVEL_BITS) + other.1;
-            if cost > Tiered::most_cost(least) {
+            if cost(other.0, other.1) > Tiered::most_cost(least) {
                 prop_assert!(tiered(other.0, other.1, other.2, other.3).pack() < least);
             } else {
                 prop_assert!(tiered(other.0, other.1, 0, MOST_SCORE).pack() >= least);

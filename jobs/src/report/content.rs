@@ -10,7 +10,6 @@ use store::{Conn, WorkflowId};
 
 use super::anomalies::{self, Daily};
 use super::leaders::leaders;
-use super::usage;
 use super::{Amount, Calendar, Check, Point, Report, SHAPE, Section, Series, Table, Unit};
 use crate::Context;
 
@@ -63,8 +62,8 @@ pub(crate) async fn compute(context: &Context, period: Period) -> anyhow::Result
         maker.leaders(&mut db, &daily, &mut checks).await?,
         maker.searches(&mut db, &daily, &mut checks).await?,
         maker.retention(&mut db, &daily).await?,
-        usage::feed(&mut db, maker.span, maker.span_before).await?,
-        usage::recommendations(&mut db, maker.span, maker.span_before).await?,
+        maker.feed(&mut db).await?,
+        maker.recommendations(&mut db).await?,
         maker.jobs(&mut db, earlier.as_ref()).await?,
         maker.storage(&mut db, earlier.as_ref()).await?,
         maker.counts(&mut db).await?,
@@ -374,7 +373,7 @@ impl Maker<'_> {
             ("searchable_p50", "From published to found, half of them within", 0.5),
             ("searchable_p95", "From published to found, 95 of 100 within", 0.95),
         ] {
-            let value = quantile(&waits, at).ok_or("nothing was found for the first time");
+            let value = quantile(&waits, at).ok_or("of nothing it is noted when it was found first");
             section.number(key, title, Unit::Seconds, value, quantile(&waits_before, at));
         }
         let mut reasons = Table::new(
@@ -531,7 +530,7 @@ impl Maker<'_> {
 }
 
 /// Why there is no number where a zone's days do not begin with an hour of UTC.
-const OFF_THE_HOUR: &str = "kept by hours of UTC, with which days of this time zone do not begin";
+pub(super) const OFF_THE_HOUR: &str = "kept by hours of UTC, with which days of this time zone do not begin";
 
 fn sorted(mut values: Vec<u32>) -> Vec<u32> {
     values.sort_unstable();

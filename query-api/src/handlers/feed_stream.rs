@@ -58,8 +58,12 @@ pub(crate) async fn stream_feed(
         cause: None,
     })?;
     let mut telling = Telling::new(context, user.user_id, stream);
+    let is_first = since.is_none();
     telling.begin(since).await?;
-    telling.context.usage.count(Use::FeedStream, 1);
+    // A page opens its stream again every few minutes, and says where it was.
+    if is_first {
+        telling.context.usage.count(Use::FeedStream, 1);
+    }
     Ok(Sse::new(stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((Ok(event), telling))

@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Edition, ParseState, PresetForm, RackKind};
-use crate::db::BEGIN_READ_COMMITTED;
 use crate::files::FileHash;
 use crate::rack_summary::RackSummary;
-use crate::{Conn, Db, StoreError, UserId, WorkflowId};
+use crate::{Conn, StoreError, UserId, WorkflowId};
 
 /// Longest error text that the row takes, in characters.
 const MAX_ERROR_CHARS: usize = 1000;
@@ -196,23 +195,37 @@ pub async fn record_pending(db: &mut Conn, id: WorkflowId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Notes when a search first found workflows, of those of which it is not noted yet.
+/// Notes when a search first found workflows, of those of which it is not noted yet: then, or when they are to be seen.
 ///
 /// # Errors
 /// The database refused.
-pub async fn note_searchable(db: &Db, mut workflows: Vec<WorkflowId>, at: DateTime<Utc>) -> Result<(), StoreError> {
-    // In one order, so that two who do the same wait for each other at most.
-    workflows.sort_unstable();
-    let mut transaction = db.begin_with(BEGIN_READ_COMMITTED).await?;
+pub async fn note_searchable(db: &mut Conn, workflows: &[WorkflowId], at: DateTime<Utc>) -> Result<(), StoreError> {
+    // Each by itself: whoever holds one of them keeps nobody from the others.
     for id in workflows {
         sqlx::query!(
-            "UPDATE workflows SET searchable_at = ?, updated_at = updated_at WHERE id = ? AND searchable_at IS NULL",
+            "UPDATE workflows SET searchable_at = GREATEST(?, COALESCE(published_at, created_at)), updated_at = updated_at
+             WHERE id = ? AND searchable_at IS NULL",
             at,
             id
         )
-        .execute(&mut *transaction)
+        .execute(&mut *db)
         .await?;
     }
-    transaction.commit().await?;
     Ok(())
+}
+
+/// Workflows of the last day, and of those to come, that are visible or will be, parsed, and not noted as found by a search.
+///
+/// # Errors
+/// The database refused.
+pub async fn find_unnoted(db: &mut Conn, limit: u32) -> Result<Vec<WorkflowId>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: WorkflowId" FROM workflows
+           WHERE is_published = TRUE AND published_at >= UTC_TIMESTAMP() - INTERVAL 1 DAY AND taken_down_at IS NULL
+             AND parse_state = 'parsed' AND searchable_at IS NULL
+           LIMIT ?"#,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
 }

@@ -13,7 +13,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{
-    ParsedFacts, RackFile, find_rack_file, note_searchable, record_failed, record_no_file, record_parsed, record_pending,
+    ParsedFacts, RackFile, find_rack_file, find_unnoted, note_searchable, record_failed, record_no_file, record_parsed,
+    record_pending,
 };
 pub use lists::{OwnWorkflow, list_own};
 pub use read::{Author, Visibility, Workflow, find, find_by_file, find_by_file_now, find_visibility, latest_change};
