@@ -74,10 +74,18 @@ async fn random_requests_are_answered_as_the_document_says() {
         ])
         .current_dir(app.folder.path())
         .output();
-    let asked = tokio::time::timeout(Duration::from_secs(ASK_FOR_S * 3), asking)
-        .await
-        .expect("it ends in time")
-        .expect("it runs");
+    // Who asks to wait for a position waits for an index that follows.
+    let following = async {
+        loop {
+            app.follow().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let asked = tokio::select! {
+        asked = tokio::time::timeout(Duration::from_secs(ASK_FOR_S * 3), asking) => asked,
+        () = following => unreachable!("it follows without end"),
+    };
+    let asked = asked.expect("it ends in time").expect("it runs");
     let said = String::from_utf8_lossy(&asked.stdout);
     println!("{said}");
     assert!(asked.status.success(), "{said}\n{}", String::from_utf8_lossy(&asked.stderr));

@@ -220,7 +220,7 @@ async fn uses_and_waits_are_those_of_the_period() {
     }
     assert_eq!(report.value("recommendations", "followed_share"), Some(Amount::Real(0.05)));
     // What began to be counted within a period says nothing about it, nor do hours of UTC about days that begin between them.
-    let began = Period::containing(ReportKind::Daily, yesterday() - Days::new(8));
+    let began = Period::containing(ReportKind::Daily, yesterday() - Days::new(9));
     let report_of_then = make_report(&context, began).await.unwrap();
     assert!(report_of_then.figure("feed", "pages").unwrap().no_data.is_some());
     let elsewhere = context_with(&db, |settings| settings.reports.zone = "Asia/Kolkata".to_owned());
