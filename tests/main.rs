@@ -16,6 +16,7 @@ mod folders;
 mod fuzzed_api;
 mod kill;
 mod limits;
+mod moderation;
 mod outages;
 mod parse_command;
 mod people;

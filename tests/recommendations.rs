@@ -122,8 +122,13 @@ async fn what_goes_with_what_you_took_comes_first_and_says_why_at_once() {
         .db
         .integer("SELECT CAST(COALESCE(SUM(uses), 0) AS SIGNED) FROM usage_hourly WHERE kind = 'recommendation_shown'");
     assert_eq!(shown.await % 20, 0, "every list so far had twenty");
-    for from in ["?from=recommendations", "", "?from=recommendations&session=s"] {
-        let seen = app.post_as(&me, &format!("/v1/workflows/29/views{from}")).await;
+    for (workflow, from) in [
+        (29, "?from=recommendations"),
+        (29, "?from=recommendations&session=again"),
+        (28, "?from=recommendations"),
+        (27, ""),
+    ] {
+        let seen = app.post_as(&me, &format!("/v1/workflows/{workflow}/views{from}")).await;
         assert_eq!(seen.status, StatusCode::NO_CONTENT);
     }
     app.post_as(&me, "/v1/workflows/29/views?from=nowhere")

@@ -19,6 +19,9 @@ use crate::window::Places;
 /// Number of no value, for documents that have none where others have one.
 const NO_VALUE: ValueId = ValueId::MAX;
 
+/// Values of which it is gathered where they are before they are read: more than a core waits for at once, and few enough for its cache.
+const GATHERED: usize = 1024;
+
 /// In-memory companions of one segment.
 pub(crate) struct SegmentColumns {
     /// By number of the facet.
@@ -160,14 +163,17 @@ impl FacetColumn {
             })),
             Self::Many { starts, values } => {
                 // First where they are, then what they are: so the second loop waits for many places in memory at once.
-                let mut at = Vec::with_capacity(4 * places.count() as usize);
-                places.each(|place| {
-                    let doc = (start + place) as usize;
-                    at.extend(starts[doc]..starts[doc + 1]);
+                let mut at: Vec<u32> = Vec::with_capacity(2 * GATHERED);
+                with_width!(values, |values| {
+                    places.each(|place| {
+                        let doc = (start + place) as usize;
+                        at.extend(starts[doc]..starts[doc + 1]);
+                        if at.len() >= GATHERED {
+                            at.drain(..).for_each(|at| found(values[at as usize].widened()));
+                        }
+                    });
+                    at.drain(..).for_each(|at| found(values[at as usize].widened()));
                 });
-                with_width!(values, |values| at
-                    .iter()
-                    .for_each(|at| found(values[*at as usize].widened())));
             }
         }
     }

@@ -5,6 +5,7 @@ mod attempts;
 mod gate;
 mod guarantees;
 mod recommendations;
+mod report_runs;
 mod reports;
 mod retention;
 mod rollups;

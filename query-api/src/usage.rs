@@ -39,12 +39,22 @@ impl Usage {
     pub(crate) async fn write_until(self, db: Db, stop: CancellationToken) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            match stop.run_until_cancelled(timeout(LONGEST_WRITE, self.write(&db))).await {
-                Some(Ok(Err(error))) => warn!(%error, "uses were not noted, trying again"),
-                Some(Err(_)) => warn!("uses were not noted in time, trying again"),
-                Some(Ok(Ok(()))) | None => {}
+            let write = timeout(LONGEST_WRITE, self.write(&db));
+            let Some(written) = stop.run_until_cancelled(write).await else {
+                break;
+            };
+            let error = match written {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(elapsed) => Some(elapsed.to_string()),
+            };
+            // A database that is gone for an hour is said once.
+            if let (Some(error), false) = (&error, failing) {
+                warn!(error, "uses were not noted, trying again until they are");
             }
+            failing = error.is_some();
         }
         match timeout(LAST_WRITE, self.write(&db)).await {
             Ok(Ok(())) => {}

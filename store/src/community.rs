@@ -187,7 +187,11 @@ pub async fn user_ids(db: &mut Conn, usernames: &[String]) -> Result<Vec<(String
 pub async fn publish(db: &mut Conn, rows: &[PublishedRow]) -> Result<(), StoreError> {
     for row in rows {
         sqlx::query!(
-            "UPDATE workflows SET is_published = TRUE, published_at = ?, created_at = ?, updated_at = ? WHERE id = ?",
+            // What it waited to be parsed stays; that nobody looked for it then is told by a time before all others.
+            "UPDATE workflows SET is_published = TRUE, parsed_at = ? + INTERVAL TIMESTAMPDIFF(MICROSECOND, created_at, parsed_at) MICROSECOND,
+               searchable_at = '2000-01-01', published_at = ?, created_at = ?, updated_at = ?
+             WHERE id = ?",
+            row.published_at,
             row.published_at,
             row.published_at,
             row.published_at,

@@ -358,24 +358,22 @@ impl Maker<'_> {
             sources::published(db, self.span).await?,
             sources::published(db, self.span_before).await?,
         );
-        let waits = sorted(sources::parse_waits_ms(db, self.span).await?);
-        let waits_before = sorted(sources::parse_waits_ms(db, self.span_before).await?);
-        for (key, title, at) in [
-            ("parse_p50", "From upload to parsed, half of them within", 0.5),
-            ("parse_p95", "From upload to parsed, 95 of 100 within", 0.95),
-        ] {
-            let value = quantile(&waits, at).ok_or("nothing was parsed");
-            section.number(key, title, Unit::Seconds, value, quantile(&waits_before, at));
-        }
-        let waits = sorted(sources::searchable_waits_ms(db, self.span).await?);
-        let waits_before = sorted(sources::searchable_waits_ms(db, self.span_before).await?);
-        for (key, title, at) in [
-            ("searchable_p50", "From published to found, half of them within", 0.5),
-            ("searchable_p95", "From published to found, 95 of 100 within", 0.95),
-        ] {
-            let value = quantile(&waits, at).ok_or("of nothing it is noted when it was found first");
-            section.number(key, title, Unit::Seconds, value, quantile(&waits_before, at));
-        }
+        let waits = sources::parse_waits_ms(db, self.span).await?;
+        let before = sources::parse_waits_ms(db, self.span_before).await?;
+        let keys = ["parse_p50", "parse_p95"];
+        add_waits(
+            &mut section,
+            keys,
+            "From upload to parsed",
+            waits,
+            before,
+            "nothing was parsed",
+        );
+        let waits = sources::searchable_waits_ms(db, self.span).await?;
+        let before = sources::searchable_waits_ms(db, self.span_before).await?;
+        let keys = ["searchable_p50", "searchable_p95"];
+        let none = "of nothing it was noted when it was found first";
+        add_waits(&mut section, keys, "From published to found", waits, before, none);
         let mut reasons = Table::new(
             "failures",
             "Why uploads could not be parsed",
@@ -526,6 +524,16 @@ impl Maker<'_> {
             ));
         }
         found
+    }
+}
+
+/// Adds how long half of some, and 95 of 100, had to wait at most: milliseconds, shown in seconds.
+fn add_waits(section: &mut Section, keys: [&str; 2], what: &str, waits: Vec<u32>, before: Vec<u32>, none: &str) {
+    let (waits, before) = (sorted(waits), sorted(before));
+    for (key, (of, part)) in keys.into_iter().zip([("half of them", 0.5), ("95 of 100", 0.95)]) {
+        let title = format!("{what}, {of} within");
+        let value = quantile(&waits, part).ok_or(none);
+        section.number(key, &title, Unit::Seconds, value, quantile(&before, part));
     }
 }
 

@@ -66,12 +66,10 @@ pub(crate) async fn record_view(
         .author;
     if !visitor.is_bot {
         let user = viewer.map(|viewer| viewer.user_id);
-        context
-            .events
-            .record(visitor.event(EventKind::View, id, author, user))
-            .await?;
+        let view = visitor.event(EventKind::View, id, author, user);
+        let discount = context.events.record(view).await?;
         // Only who is signed in is recommended anything.
-        if params.from == Some(ViewedFrom::Recommendations) && user.is_some() {
+        if params.from == Some(ViewedFrom::Recommendations) && user.is_some() && discount.is_none() {
             context.usage.count(Use::RecommendationFollowed, 1);
         }
     }

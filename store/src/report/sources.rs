@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 
 use crate::rack_summary::RackSummary;
 use crate::{Conn, StoreError, UserId, WorkflowId};
@@ -399,38 +399,38 @@ pub async fn fates(db: &mut Conn, between: Between) -> Result<Vec<Fate>, StoreEr
 /// # Errors
 /// The database refused.
 pub async fn parse_waits_ms(db: &mut Conn, between: Between) -> Result<Vec<u32>, StoreError> {
-    let mut rows = sqlx::query!(
+    let waits = sqlx::query_scalar!(
         r#"SELECT CAST(GREATEST(TIMESTAMPDIFF(MICROSECOND, created_at, parsed_at), 0) AS SIGNED) AS "us!: i64"
            FROM workflows WHERE created_at >= ? AND created_at < ? AND parse_state = 'parsed' AND parsed_at IS NOT NULL"#,
         between.from,
         between.to
-    )
-    .fetch(db);
-    let mut waits = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        waits.push(u32::try_from(row.us / 1000).unwrap_or(u32::MAX));
-    }
-    Ok(waits)
+    );
+    in_ms(waits.fetch(db)).await
 }
 
 /// Milliseconds until a search found what was to be seen from a span on: published and uploaded. Times of both have whole seconds. What
-/// is not parsed, or was followed too late by a day, is not among them.
+/// is not parsed, was published again since, or was followed too late by a day, is not among them.
 ///
 /// # Errors
 /// The database refused.
 pub async fn searchable_waits_ms(db: &mut Conn, between: Between) -> Result<Vec<u32>, StoreError> {
-    let mut rows = sqlx::query!(
-        r#"SELECT CAST(GREATEST(TIMESTAMPDIFF(MICROSECOND, GREATEST(published_at, created_at), searchable_at), 0) AS SIGNED) AS "us!: i64"
-           FROM workflows WHERE published_at >= ? AND published_at < ? AND is_published = TRUE AND searchable_at IS NOT NULL"#,
+    let waits = sqlx::query_scalar!(
+        r#"SELECT CAST(TIMESTAMPDIFF(MICROSECOND, GREATEST(published_at, created_at), searchable_at) AS SIGNED) AS "us!: i64"
+           FROM workflows
+           WHERE published_at >= ? AND published_at < ? AND is_published = TRUE AND searchable_at >= GREATEST(published_at, created_at)"#,
         between.from,
         between.to
-    )
-    .fetch(db);
-    let mut waits = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        waits.push(u32::try_from(row.us / 1000).unwrap_or(u32::MAX));
+    );
+    in_ms(waits.fetch(db)).await
+}
+
+/// Waits in microseconds as milliseconds.
+async fn in_ms(mut waits: impl Stream<Item = sqlx::Result<i64>> + Unpin) -> Result<Vec<u32>, StoreError> {
+    let mut in_ms = Vec::new();
+    while let Some(us) = waits.try_next().await? {
+        in_ms.push(u32::try_from(us / 1000).unwrap_or(u32::MAX));
     }
-    Ok(waits)
+    Ok(in_ms)
 }
 
 /// How many workflows were published in a span, and are published still.
