@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::reports::{community, daily, yesterday};
-use crate::support::{context, context_with};
+use crate::support::context_with;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_row_however_many_make_it_and_it_is_sent_for_the_first_only() {
