@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use store::event_archive::{EventTable, kept_from};
 use store::queue::RollUp;
 use store::stat_totals::{Label, labels};
@@ -16,8 +16,8 @@ use crate::tally::{HOUR_S, Tally};
 /// Marks read at once. 16 bytes each; those of one batch that touch the same day cost one rolling up together.
 const MARKS: u32 = 200_000;
 
-/// Events read at once, of 24 bytes each.
-const EVENTS: usize = 1 << 19;
+/// Events read at once, of 28 bytes each.
+const EVENTS: usize = 1 << 16;
 
 /// Whether anything was marked. Asked at every tick.
 pub(crate) async fn is_needed(db: &mut Conn) -> Result<bool, StoreError> {
@@ -54,40 +54,47 @@ pub(crate) async fn run(context: Context, _job: RollUp) -> anyhow::Result<()> {
 pub async fn roll_up_day(db: &Db, day: NaiveDate) -> anyhow::Result<usize> {
     let mut transaction = stats::begin_day(db, day).await?;
     let from = stats::midnight(day);
-    let mut tally = tally(&mut transaction, from, from + chrono::TimeDelta::days(1)).await?;
-    let (tally, hours, days) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        let (hours, days) = (tally.by_hour()?, tally.by_workflow()?);
-        Ok((tally, hours, days))
-    })
-    .await
-    .context("count a day's events")??;
-    let mut hourly = hours
-        .into_iter()
-        .map(|(hour, workflow_id, counts)| {
-            let span = DateTime::from_timestamp(hour * HOUR_S, 0).context("an hour out of range")?;
-            Ok(StatsRow {
-                span,
-                workflow_id,
-                counts,
-            })
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut daily: Vec<StatsRow<NaiveDate>> = days
-        .into_iter()
-        .map(|(workflow_id, counts)| StatsRow {
-            span: day,
-            workflow_id,
-            counts,
-        })
-        .collect();
+    let mut tally = tally(&mut transaction, from, from + TimeDelta::days(1)).await?;
+    let (events, hours, days) = blocking(move || Ok((tally.events(), tally.by_hour()?, tally.by_workflow()?))).await?;
     let gone = Gone::on(&mut transaction, day).await?;
-    if gone.any() {
-        hourly = gone.kept(stats::stored_hours(&mut transaction, day).await?, hourly);
-        daily = gone.kept(stats::stored_days(&mut transaction, day).await?, daily);
+    let mut hours = hours.into_iter().peekable();
+    for number in 0..24 {
+        let hour = from + TimeDelta::hours(number);
+        let rows = std::iter::from_fn(|| hours.next_if(|(counted, ..)| *counted == hour.timestamp() / HOUR_S));
+        let mut rows = rows.map(|(_, workflow_id, counts)| row(hour, workflow_id, counts)).collect();
+        if gone.any() {
+            rows = gone.kept(stats::stored_hour(&mut transaction, hour).await?, rows);
+            rows = still_there(&mut transaction, rows).await?;
+        }
+        stats::replace_hour(&mut transaction, hour, rows).await?;
     }
-    stats::replace_day(&mut transaction, day, &hourly, &daily).await?;
+    let mut rows = days
+        .into_iter()
+        .map(|(workflow_id, counts)| row(day, workflow_id, counts))
+        .collect();
+    if gone.any() {
+        rows = gone.kept(stats::stored_day(&mut transaction, day).await?, rows);
+        rows = still_there(&mut transaction, rows).await?;
+    }
+    stats::replace_day(&mut transaction, day, rows).await?;
     transaction.commit().await.context("commit")?;
-    Ok(tally.events())
+    Ok(events)
+}
+
+fn row<T>(span: T, workflow_id: WorkflowId, counts: Counts) -> StatsRow<T> {
+    StatsRow {
+        span,
+        workflow_id,
+        counts,
+    }
+}
+
+/// Without the rows of workflows that were deleted since.
+async fn still_there<T>(db: &mut Conn, mut rows: Vec<StatsRow<T>>) -> Result<Vec<StatsRow<T>>, StoreError> {
+    let workflows: Vec<WorkflowId> = rows.iter().map(|row| row.workflow_id).collect();
+    let present = stats::present(db, &workflows).await?;
+    rows.retain(|row| present.contains(&row.workflow_id));
+    Ok(rows)
 }
 
 /// By what to count.
@@ -142,22 +149,28 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + 
     tokio::task::spawn_blocking(work).await.context("count")?
 }
 
-/// Reads and puts together what happened.
+/// Reads and puts together what happened: while some events are counted, the next are read.
 async fn tally(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
-    let mut reader = stats::events(db, from, to);
-    loop {
-        let events = reader.next(EVENTS).await?;
-        if events.kind.is_empty() {
-            return Ok(tally);
-        }
-        tally = tokio::task::spawn_blocking(move || -> anyhow::Result<Tally> {
+    let (read, mut to_count) = tokio::sync::mpsc::channel(1);
+    let counting = blocking(move || {
+        let mut tally = Tally::between(from, to);
+        while let Some(events) = to_count.blocking_recv() {
             tally.add(events)?;
-            Ok(tally)
-        })
-        .await
-        .context("put events together")??;
-    }
+        }
+        Ok(tally)
+    });
+    let reading = async move {
+        let mut reader = stats::events(db, from, to);
+        loop {
+            let events = reader.next(EVENTS).await?;
+            // Who counts has gone only where counting failed, which says more.
+            if events.kind.is_empty() || read.send(events).await.is_err() {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    let (tally, ()) = tokio::try_join!(counting, reading)?;
+    Ok(tally)
 }
 
 /// Which events of a day were dropped.
@@ -206,11 +219,7 @@ impl Gone {
         }
         rows.into_iter()
             .filter(|(_, counts)| *counts != Counts::default())
-            .map(|((span, workflow_id), counts)| StatsRow {
-                span,
-                workflow_id,
-                counts,
-            })
+            .map(|((span, workflow_id), counts)| row(span, workflow_id, counts))
             .collect()
     }
 }

@@ -1,12 +1,14 @@
 //! `workflow_stats_hourly`, `workflow_stats_daily`, and the marks in `rollup_dirty` that say which days to roll up again.
 //!
 //! What is counted: views and downloads with `counted` set (bots are recorded without), likes, comments, ratings, and additions to
-//! collections; in no case what authors do with their own workflows. A day of UTC is the unit: unique actors of a day are made from its events, since those of
-//! its hours cannot be summed.
+//! collections; in no case what authors do with their own workflows. A day of UTC is the unit: unique actors of a day are made from its
+//! events, since those of its hours cannot be summed.
 //!
 //! This is not the rolling up itself, which is a job's.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
@@ -15,8 +17,8 @@ use sqlx::{MySql, QueryBuilder, Transaction};
 use crate::db::BEGIN_READ_COMMITTED;
 use crate::{Conn, Db, StoreError, WorkflowId};
 
-/// Rows in one statement. Ten values a row stay far below the 65,535 that a statement may have.
-const ROWS: usize = 500;
+/// Rows in one statement, of some 40 bytes each.
+const ROWS: usize = 5000;
 
 /// Highest bits of an actor: 000 a user's id, 001 a hash of address and session, 010 nobody known. The first stays free, so that every
 /// actor is a signed number too.
@@ -60,7 +62,7 @@ impl EventKind {
     }
 }
 
-/// Events, column by column: 24 bytes each.
+/// Events, column by column: 28 bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// What happened, as [`EventKind`]'s number.
@@ -148,10 +150,10 @@ pub async fn forget(db: &mut Conn, marks: &[Mark]) -> Result<(), StoreError> {
         let mut statement = QueryBuilder::<MySql>::new("DELETE FROM rollup_dirty WHERE id IN (");
         let mut ids = statement.separated(", ");
         for mark in group {
-            ids.push_bind(mark.id);
+            ids.push(mark.id);
         }
         statement.push(")");
-        statement.build().execute(&mut *db).await?;
+        statement.build().persistent(false).execute(&mut *db).await?;
     }
     Ok(())
 }
@@ -245,70 +247,87 @@ pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// The stored rows of a day, of workflows that are still there.
+/// A stored row without its span.
+struct StoredRow {
+    workflow_id: WorkflowId,
+    views: u32,
+    unique_viewers: u32,
+    downloads: u32,
+    unique_downloaders: u32,
+    likes: u32,
+    comments: u32,
+    ratings: u32,
+    collection_adds: u32,
+}
+
+impl StoredRow {
+    fn of<T>(self, span: T) -> StatsRow<T> {
+        StatsRow {
+            span,
+            workflow_id: self.workflow_id,
+            counts: Counts {
+                views: self.views,
+                unique_viewers: self.unique_viewers,
+                downloads: self.downloads,
+                unique_downloaders: self.unique_downloaders,
+                likes: self.likes,
+                comments: self.comments,
+                ratings: self.ratings,
+                collection_adds: self.collection_adds,
+            },
+        }
+    }
+}
+
+/// The stored rows of an hour, of all workflows there ever were.
 ///
 /// # Errors
 /// The database refused.
-pub async fn stored_hours(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<DateTime<Utc>>>, StoreError> {
-    let from = midnight(day);
-    let rows = sqlx::query!(
-        r#"SELECT s.hour AS "span!: DateTime<Utc>", s.workflow_id AS "workflow_id: WorkflowId", s.views, s.unique_viewers, s.downloads,
-             s.unique_downloaders, s.likes, s.comments, s.ratings, s.collection_adds
-           FROM workflow_stats_hourly s JOIN workflows ON workflows.id = s.workflow_id WHERE hour >= ? AND hour < ?"#,
-        from,
-        from + TimeDelta::days(1)
+pub async fn stored_hour(db: &mut Conn, hour: DateTime<Utc>) -> Result<Vec<StatsRow<DateTime<Utc>>>, StoreError> {
+    let rows = sqlx::query_as!(
+        StoredRow,
+        r#"SELECT workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings,
+             collection_adds FROM workflow_stats_hourly WHERE hour = ?"#,
+        hour
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StatsRow {
-            span: row.span,
-            workflow_id: row.workflow_id,
-            counts: Counts {
-                views: row.views,
-                unique_viewers: row.unique_viewers,
-                downloads: row.downloads,
-                unique_downloaders: row.unique_downloaders,
-                likes: row.likes,
-                comments: row.comments,
-                ratings: row.ratings,
-                collection_adds: row.collection_adds,
-            },
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| row.of(hour)).collect())
 }
 
-/// As [`stored_hours`], of the whole day.
+/// As [`stored_hour`], of a whole day.
 ///
 /// # Errors
 /// The database refused.
-pub async fn stored_days(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT s.day AS span, s.workflow_id AS "workflow_id: WorkflowId", s.views, s.unique_viewers, s.downloads,
-             s.unique_downloaders, s.likes, s.comments, s.ratings, s.collection_adds
-           FROM workflow_stats_daily s JOIN workflows ON workflows.id = s.workflow_id WHERE day = ?"#,
+pub async fn stored_day(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
+    let rows = sqlx::query_as!(
+        StoredRow,
+        r#"SELECT workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings,
+             collection_adds FROM workflow_stats_daily WHERE day = ?"#,
         day
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StatsRow {
-            span: row.span,
-            workflow_id: row.workflow_id,
-            counts: Counts {
-                views: row.views,
-                unique_viewers: row.unique_viewers,
-                downloads: row.downloads,
-                unique_downloaders: row.unique_downloaders,
-                likes: row.likes,
-                comments: row.comments,
-                ratings: row.ratings,
-                collection_adds: row.collection_adds,
-            },
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| row.of(day)).collect())
+}
+
+/// Those of some workflows that are there.
+///
+/// # Errors
+/// The database refused.
+pub async fn present(db: &mut Conn, workflows: &[WorkflowId]) -> Result<HashSet<WorkflowId>, StoreError> {
+    let mut present = HashSet::new();
+    for group in workflows.chunks(ROWS) {
+        let mut statement = QueryBuilder::<MySql>::new("SELECT id FROM workflows WHERE id IN (");
+        let mut ids = statement.separated(", ");
+        for workflow in group {
+            ids.push(workflow);
+        }
+        statement.push(")");
+        let found: Vec<WorkflowId> = statement.build_query_scalar().persistent(false).fetch_all(&mut *db).await?;
+        present.extend(found);
+    }
+    Ok(present)
 }
 
 /// A user, else address with session, else nobody known.
@@ -335,54 +354,83 @@ pub fn is_anonymous(actor: u64) -> bool {
     actor >= HASHED
 }
 
-/// Puts these rows in the place of all that a day had.
+/// Puts these rows in the place of all that an hour had. Only what is different is written: most of a day's rows are what they were a
+/// minute ago.
 ///
 /// # Errors
 /// The database refused.
-pub async fn replace_day(
-    db: &mut Conn,
-    day: NaiveDate,
-    hourly: &[StatsRow<DateTime<Utc>>],
-    daily: &[StatsRow<NaiveDate>],
-) -> Result<(), StoreError> {
-    let from = midnight(day);
-    let to = from + TimeDelta::days(1);
-    sqlx::query!("DELETE FROM workflow_stats_hourly WHERE hour >= ? AND hour < ?", from, to)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query!("DELETE FROM workflow_stats_daily WHERE day = ?", day)
-        .execute(&mut *db)
-        .await?;
-    add(db, "workflow_stats_hourly (hour", hourly).await?;
-    add(db, "workflow_stats_daily (day", daily).await
+pub async fn replace_hour(db: &mut Conn, hour: DateTime<Utc>, rows: Vec<StatsRow<DateTime<Utc>>>) -> Result<(), StoreError> {
+    let difference = Difference::between(stored_hour(&mut *db, hour).await?, rows);
+    let span = hour.format("'%Y-%m-%d %H:%M:%S'").to_string();
+    difference.write(db, "workflow_stats_hourly", "hour", &span).await
 }
 
-async fn add<T>(db: &mut Conn, head: &str, rows: &[StatsRow<T>]) -> Result<(), StoreError>
-where
-    T: Copy + Send + Sync + for<'q> sqlx::Encode<'q, MySql> + sqlx::Type<MySql> + 'static,
-{
-    for group in rows.chunks(ROWS) {
-        let mut statement = QueryBuilder::<MySql>::new("INSERT INTO ");
-        statement.push(head).push(
-            ", workflow_id, views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings, collection_adds) ",
-        );
-        statement.push_values(group, |mut values, row| {
-            let counts = row.counts;
-            values
-                .push_bind(row.span)
-                .push_bind(row.workflow_id)
-                .push_bind(counts.views)
-                .push_bind(counts.unique_viewers)
-                .push_bind(counts.downloads)
-                .push_bind(counts.unique_downloaders)
-                .push_bind(counts.likes)
-                .push_bind(counts.comments)
-                .push_bind(counts.ratings)
-                .push_bind(counts.collection_adds);
-        });
-        statement.build().execute(&mut *db).await?;
+/// As [`replace_hour`], of a whole day.
+///
+/// # Errors
+/// The database refused.
+pub async fn replace_day(db: &mut Conn, day: NaiveDate, rows: Vec<StatsRow<NaiveDate>>) -> Result<(), StoreError> {
+    let difference = Difference::between(stored_day(&mut *db, day).await?, rows);
+    difference
+        .write(db, "workflow_stats_daily", "day", &day.format("'%Y-%m-%d'").to_string())
+        .await
+}
+
+/// What has to be written for stored rows of one span to be as they should be.
+struct Difference {
+    gone: Vec<WorkflowId>,
+    changed: Vec<(WorkflowId, Counts)>,
+}
+
+impl Difference {
+    fn between<T>(stored: Vec<StatsRow<T>>, rows: Vec<StatsRow<T>>) -> Self {
+        let mut stored: HashMap<WorkflowId, Counts> = stored.into_iter().map(|row| (row.workflow_id, row.counts)).collect();
+        let rows = rows.into_iter().map(|row| (row.workflow_id, row.counts));
+        let changed = rows
+            .filter(|(workflow, counts)| stored.remove(workflow) != Some(*counts))
+            .collect();
+        let mut gone: Vec<WorkflowId> = stored.into_keys().collect();
+        gone.sort_unstable();
+        Self { gone, changed }
     }
-    Ok(())
+
+    /// Numbers are written into the statements: to bind ten values a row takes the server and us several times as long.
+    async fn write(self, db: &mut Conn, table: &str, column: &str, span: &str) -> Result<(), StoreError> {
+        for group in self.gone.chunks(ROWS) {
+            let mut statement = QueryBuilder::<MySql>::new("DELETE FROM ");
+            statement
+                .push(table)
+                .push(format_args!(" WHERE {column} = {span} AND workflow_id IN ("));
+            let mut ids = statement.separated(", ");
+            for workflow in group {
+                ids.push(workflow);
+            }
+            statement.push(")");
+            statement.build().persistent(false).execute(&mut *db).await?;
+        }
+        for group in self.changed.chunks(ROWS) {
+            let mut statement = QueryBuilder::<MySql>::new("REPLACE INTO ");
+            statement.push(table).push(format_args!(
+                " ({column}, workflow_id, views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings, collection_adds) VALUES "
+            ));
+            let mut rows = statement.separated(",");
+            for (workflow, counts) in group {
+                rows.push(format_args!(
+                    "({span},{workflow},{},{},{},{},{},{},{},{})",
+                    counts.views,
+                    counts.unique_viewers,
+                    counts.downloads,
+                    counts.unique_downloaders,
+                    counts.likes,
+                    counts.comments,
+                    counts.ratings,
+                    counts.collection_adds
+                ));
+            }
+            statement.build().persistent(false).execute(&mut *db).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Every day from the first to the last.
