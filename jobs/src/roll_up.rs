@@ -92,8 +92,8 @@ fn row<T>(span: T, workflow_id: WorkflowId, counts: Counts) -> StatsRow<T> {
 /// Without the rows of workflows that were deleted since.
 async fn still_there<T>(db: &mut Conn, mut rows: Vec<StatsRow<T>>) -> Result<Vec<StatsRow<T>>, StoreError> {
     let workflows: Vec<WorkflowId> = rows.iter().map(|row| row.workflow_id).collect();
-    let present = stats::present(db, &workflows).await?;
-    rows.retain(|row| present.contains(&row.workflow_id));
+    let authors = stats::authors(db, &workflows).await?;
+    rows.retain(|row| authors.contains_key(&row.workflow_id));
     Ok(rows)
 }
 
@@ -159,8 +159,10 @@ async fn tally(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow:
         }
         Ok(tally)
     });
-    let reading = async move {
-        let mut reader = stats::events(db, from, to);
+    let reading = async {
+        // Gone with this block, which ends the counting.
+        let read = read;
+        let mut reader = stats::events(&mut *db, from, to);
         loop {
             let events = reader.next(EVENTS).await?;
             // Who counts has gone only where counting failed, which says more.
@@ -169,7 +171,8 @@ async fn tally(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow:
             }
         }
     };
-    let (tally, ()) = tokio::try_join!(counting, reading)?;
+    let (mut tally, ()) = tokio::try_join!(counting, reading)?;
+    tally.leave_out_authors(&stats::authors(db, &tally.workflows()).await?);
     Ok(tally)
 }
 

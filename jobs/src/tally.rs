@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use polars::prelude::*;
-use store::WorkflowId;
 use store::stats::{Counts, EventKind, Events, UNKNOWN};
+use store::{UserId, WorkflowId};
 
 /// Within it, an actor's views of a workflow are one view, and downloads one download: reloading a page is not interest. Divides an
 /// hour, so that no window belongs to two hours. (COUNTER's code of practice has 30 seconds for double clicks.)
@@ -100,6 +100,27 @@ impl Tally {
             self.put_together();
         }
         Ok(())
+    }
+
+    /// The workflows that something happened to.
+    pub fn workflows(&self) -> Vec<WorkflowId> {
+        self.workflows.ids.iter().map(|id| WorkflowId(*id)).collect()
+    }
+
+    /// Leaves out views and downloads by authors of their own, and what happened to workflows that have no author, being gone.
+    pub fn leave_out_authors(&mut self, authors: &HashMap<WorkflowId, UserId>) {
+        let authors: Vec<Option<u64>> = self
+            .workflows
+            .ids
+            .iter()
+            .map(|id| authors.get(&WorkflowId(*id)).map(|author| author.0))
+            .collect();
+        let (layout, actors) = (self.layout, &self.actors.ids);
+        self.acts.retain(|act| {
+            let author = authors[layout.unpack(*act).0];
+            author.is_some_and(|author| author != actors[layout.actor(*act)])
+        });
+        self.always.retain(|(workflow, ..), _| authors[*workflow as usize].is_some());
     }
 
     /// How many events were added.
@@ -243,6 +264,11 @@ impl Layout {
         let what = act >> (self.actor + self.window);
         let kind = if what & 1 == 1 { EventKind::Download } else { EventKind::View };
         ((what >> 1) as usize, kind, act & ((1 << self.window) - 1))
+    }
+
+    /// The actor's number.
+    fn actor(self, act: u64) -> usize {
+        (act >> self.window & ((1 << self.actor) - 1)) as usize
     }
 
     /// All but the window: the same for all that an actor did of one kind to one workflow.

@@ -1,11 +1,9 @@
-SELECT 1 AS `kind!: i64`, event.workflow_id AS `workflow_id!: u64`, event.created_at AS `at!: DateTime<Utc>`, event.user_id AS `user_id: u64`,
-       event.ip_address AS `ip_address: String`, event.session_id AS `session_id: String`
-  FROM workflow_views AS event JOIN workflows ON workflows.id = event.workflow_id
-  WHERE event.created_at >= ? AND event.created_at < ? AND event.counted AND NOT (event.user_id <=> workflows.user_id)
+SELECT 1 AS `kind!: i64`, workflow_id AS `workflow_id!: u64`, created_at AS `at!: DateTime<Utc>`, user_id AS `user_id: u64`,
+       IF(user_id IS NULL, ip_address, NULL) AS `ip_address: String`, IF(user_id IS NULL, session_id, NULL) AS `session_id: String`
+  FROM workflow_views FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ? AND counted
 UNION ALL
-SELECT 2, event.workflow_id, event.created_at, event.user_id, event.ip_address, NULL
-  FROM workflow_downloads AS event JOIN workflows ON workflows.id = event.workflow_id
-  WHERE event.created_at >= ? AND event.created_at < ? AND event.counted AND NOT (event.user_id <=> workflows.user_id)
+SELECT 2, workflow_id, created_at, user_id, IF(user_id IS NULL, ip_address, NULL), NULL
+  FROM workflow_downloads FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ? AND counted
 UNION ALL
 SELECT 3, event.workflow_id, event.created_at, event.user_id, NULL, NULL
   FROM workflow_likes AS event JOIN workflows ON workflows.id = event.workflow_id
