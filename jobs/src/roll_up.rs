@@ -162,7 +162,7 @@ async fn tally(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow:
     let reading = async {
         // Gone with this block, which ends the counting.
         let read = read;
-        let mut reader = stats::events(&mut *db, from, to);
+        let mut reader = stats::events(&mut *db, from, to).await?;
         loop {
             let events = reader.next(EVENTS).await?;
             // Who counts has gone only where counting failed, which says more.

@@ -202,15 +202,45 @@ impl std::fmt::Debug for EventReader<'_> {
 /// Begins to read what happened from `from` on and before `to`. Rows are read as they come: memory is that of what was asked for at once.
 ///
 /// Views and downloads by authors and of workflows that are gone are among them, for the reader to leave out ([`authors`]): to ask for the
-/// workflow of each would take the server as long again. They are read by the index of times, which MariaDB leaves aside for the whole
-/// partition once a day is a tenth of it.
-pub fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> EventReader<'_> {
+/// workflow of each would take the server as long again.
+///
+/// # Errors
+/// The database refused.
+pub async fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<EventReader<'_>, StoreError> {
+    let views = sqlx::query_as!(
+        Ids,
+        r#"SELECT COUNT(*) AS "events!: u64", MIN(id) AS first, MAX(id) AS last
+           FROM workflow_views FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?"#,
+        from,
+        to
+    )
+    .fetch_one(&mut *db)
+    .await?
+    .way(from, to);
+    let downloads = sqlx::query_as!(
+        Ids,
+        r#"SELECT COUNT(*) AS "events!: u64", MIN(id) AS first, MAX(id) AS last
+           FROM workflow_downloads FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?"#,
+        from,
+        to
+    )
+    .fetch_one(&mut *db)
+    .await?
+    .way(from, to);
     let rows = sqlx::query_file_as!(
         EventRow,
         "src/stats_events.sql",
+        views.first,
+        views.last,
         from,
         to,
+        views.from,
+        to,
+        downloads.first,
+        downloads.last,
         from,
+        to,
+        downloads.from,
         to,
         from,
         to,
@@ -222,7 +252,33 @@ pub fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> EventRea
         to
     )
     .fetch(db);
-    EventReader { rows, position: 0 }
+    Ok(EventReader { rows, position: 0 })
+}
+
+/// How many events of a table lie within a span of time, and between which ids.
+struct Ids {
+    events: u64,
+    first: Option<u64>,
+    last: Option<u64>,
+}
+
+/// How a table's events are read: by ids from the first to the last, or by times from `from` on. The other is empty.
+struct Way {
+    first: u64,
+    last: u64,
+    from: DateTime<Utc>,
+}
+
+impl Ids {
+    /// Events are written as they happen, so those of a span of time mostly stand together, and the table is read as it lies. That takes
+    /// MariaDB 0.7 microseconds a row; by the index of times, from which each row is looked up, it takes 2.6. Where rows were brought in
+    /// later, the ids between the first and the last are many more than the span's.
+    fn way(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Way {
+        match (self.first, self.last) {
+            (Some(first), Some(last)) if last - first < 3 * self.events => Way { first, last, from: to },
+            _ => Way { first: 1, last: 0, from },
+        }
+    }
 }
 
 impl EventReader<'_> {

@@ -1,6 +1,12 @@
 SELECT 1 AS `kind!: i64`, workflow_id AS `workflow_id!: u64`, created_at AS `at!: DateTime<Utc>`, user_id AS `user_id: u64`,
        IF(user_id IS NULL, ip_address, NULL) AS `ip_address: String`, IF(user_id IS NULL, session_id, NULL) AS `session_id: String`
+  FROM workflow_views FORCE INDEX (PRIMARY) WHERE id >= ? AND id <= ? AND created_at >= ? AND created_at < ? AND counted
+UNION ALL
+SELECT 1, workflow_id, created_at, user_id, IF(user_id IS NULL, ip_address, NULL), IF(user_id IS NULL, session_id, NULL)
   FROM workflow_views FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ? AND counted
+UNION ALL
+SELECT 2, workflow_id, created_at, user_id, IF(user_id IS NULL, ip_address, NULL), NULL
+  FROM workflow_downloads FORCE INDEX (PRIMARY) WHERE id >= ? AND id <= ? AND created_at >= ? AND created_at < ? AND counted
 UNION ALL
 SELECT 2, workflow_id, created_at, user_id, IF(user_id IS NULL, ip_address, NULL), NULL
   FROM workflow_downloads FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ? AND counted
