@@ -64,6 +64,8 @@ enum Command {
     Feed(crate::feed::FeedArgs),
     /// Make the hourly and daily numbers of a range again
     Rollup(crate::rollup::RollupArgs),
+    /// Print what happened within some days: views, downloads, reactions, by genre, device and the like
+    Stats(crate::stats::StatsArgs),
     /// Measure recommendations on what is in the database
     Evaluate(crate::evaluate::EvaluateArgs),
     /// Make, list and show the reports for admins
@@ -125,6 +127,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Rebuild(args) => crate::rebuild::run(args, servers::locate(settings)?).await,
         Command::Feed(args) => crate::feed::run(args, servers::locate(settings)?).await,
         Command::Rollup(args) => crate::rollup::run(args, servers::locate(settings)?).await,
+        Command::Stats(args) => crate::stats::run(args, servers::locate(settings)?).await,
         Command::Evaluate(args) => crate::evaluate::run(args, settings).await,
         Command::Report(args) => crate::report::run(args, servers::locate(settings)?).await,
         Command::Jobs(args) => crate::jobs::run(args, servers::locate(settings)?).await,

@@ -21,6 +21,7 @@ pub mod rebuild;
 pub mod report;
 pub mod rollup;
 pub mod serve;
+pub mod stats;
 pub mod token;
 pub mod up;
 pub mod with_servers;

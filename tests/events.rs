@@ -156,3 +156,54 @@ async fn reading_a_page_is_a_view_where_the_operator_says_so() {
     }
     panic!("{:?}", kept(&app, "workflow_views").await);
 }
+
+#[tokio::test]
+async fn an_author_reads_a_workflows_numbers_by_day_and_nobody_else_does() {
+    let app = TestApp::start().await;
+    let (author, other) = (app.user("producer-001").await, app.user("producer-002").await);
+    let id = app.published(&author, reverb_rack("Plate"), json!({"title": "Plate"})).await;
+    app.db
+        .execute(&format!(
+            "INSERT INTO workflow_views (workflow_id, user_id, created_at) VALUES
+               ({id}, {other}, '2026-03-02 10:00:00'), ({id}, {other}, '2026-03-02 15:00:00'), ({id}, {author}, '2026-03-02 16:00:00')",
+            other = other.id,
+            author = author.id
+        ))
+        .await;
+    let day = "2026-03-02".parse().expect("a day");
+    jobs::roll_up_day(app.db.pool(), day).await.expect("roll up");
+    let of = |days: &str| format!("/v1/workflows/{id}/stats?{days}");
+    let found = app.get_as(&author, &of("from=2026-03-01&to=2026-03-03")).await;
+    let days: Vec<_> = found.body["days"]
+        .as_array()
+        .expect("days")
+        .iter()
+        .map(|day| (&day["day"], &day["views"], &day["unique_viewers"]))
+        .collect();
+    let nothing = json!(0);
+    assert_eq!(
+        days,
+        [
+            (&json!("2026-03-01"), &nothing, &nothing),
+            (&json!("2026-03-02"), &json!(2), &json!(1)),
+            (&json!("2026-03-03"), &nothing, &nothing)
+        ]
+    );
+    let month = app.get_as(&author, &format!("/v1/workflows/{id}/stats")).await;
+    assert_eq!(month.body["days"].as_array().expect("days").len(), 30);
+    app.get_as(&author, &of("from=2025-01-01&to=2026-01-02"))
+        .await
+        .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
+    app.get_as(&author, &of("from=2026-03-02&to=2026-03-01"))
+        .await
+        .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
+    app.get_as(&author, &of("from=yesterday"))
+        .await
+        .assert_problem(StatusCode::BAD_REQUEST, "bad_query");
+    app.get_as(&other, &of(""))
+        .await
+        .assert_problem(StatusCode::FORBIDDEN, "forbidden");
+    app.get(&of(""))
+        .await
+        .assert_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+}

@@ -53,6 +53,7 @@ pub use follow::run_index;
 pub use job::{Job, permanent};
 pub use make_report::make_report;
 pub use reconcile_counts::reconcile;
+pub use report::calendar::span_of_days;
 pub use retire_events::retire_events;
 pub use roll_up::{CountBy, counts_between, roll_up_day};
 pub use run::{Workers, run};

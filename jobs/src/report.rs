@@ -4,7 +4,7 @@
 //! `content`.
 
 mod anomalies;
-mod calendar;
+pub(crate) mod calendar;
 mod chart;
 mod cohorts;
 mod content;

@@ -356,3 +356,17 @@ async fn an_event_that_commits_late_and_one_that_moves_are_rolled_up_and_replies
     );
     assert_eq!(db.integer("SELECT COUNT(*) FROM workflow_stats_hourly").await, 1);
 }
+
+#[tokio::test]
+async fn events_that_were_brought_in_later_are_found_among_those_of_other_days() {
+    let db = community().await;
+    db.execute(
+        "INSERT INTO workflow_views (id, workflow_id, user_id, created_at) VALUES
+           (1, 1, 3, '2026-03-01 10:00:00'), (2, 1, 3, '2026-03-02 10:00:00'), (3, 1, 4, '2026-03-02 10:00:00'),
+           (4, 1, 3, '2026-03-03 10:00:00'), (5000, 1, 4, '2026-03-01 10:00:00')",
+    )
+    .await;
+    roll_up(&context(&db)).await;
+    let days = "SELECT CAST(GROUP_CONCAT(views ORDER BY day) AS CHAR) FROM workflow_stats_daily";
+    assert_eq!(db.shell().text(days).await.as_deref(), Some("2,2,1"));
+}

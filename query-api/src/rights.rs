@@ -143,6 +143,7 @@ pub const RIGHTS: &[(&str, &str, Right)] = &[
     ("PUT", "/v1/workflows/{id}/rating", SignedIn),
     ("GET", "/v1/workflows/{id}/ratings", Public),
     ("GET", "/v1/workflows/{id}/similar", Visible),
+    ("GET", "/v1/workflows/{id}/stats", Owner),
     ("POST", "/v1/workflows/{id}/unpublish", Owner),
     ("POST", "/v1/workflows/{id}/views", Public),
     ("GET", "/version", Public),

@@ -24,7 +24,7 @@ use crate::facades::{algolia, meilisearch};
 use crate::handlers::{
     admin, blocks, collections, comments, follows, health, likes, me, overview, own_tokens, password_resets, previews,
     publication, ratings, recommendations, registrations, reports, search, search_events, sessions, similar, suggest, tags,
-    trending, users, views, workflow, workflow_file, workflow_rack, workflows,
+    trending, users, views, workflow, workflow_file, workflow_rack, workflow_stats, workflows,
 };
 use crate::{document, idempotency, limit, observe};
 
@@ -88,6 +88,7 @@ fn routes(max_upload_bytes: u64, max_avatar_bytes: usize, max_preview_bytes: (us
         ))
         .routes(routes!(workflow_file::download_workflow_file))
         .routes(routes!(workflow_rack::get_workflow_rack))
+        .routes(routes!(workflow_stats::get_workflow_stats))
         .routes(routes!(similar::list_similar_workflows))
         .routes(routes!(publication::publish_workflow))
         .routes(routes!(publication::unpublish_workflow))

@@ -30,6 +30,21 @@ pub struct Totals {
     pub collection_adds: u64,
 }
 
+impl std::ops::Add for Totals {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            views: self.views + other.views,
+            downloads: self.downloads + other.downloads,
+            likes: self.likes + other.likes,
+            comments: self.comments + other.comments,
+            ratings: self.ratings + other.ratings,
+            collection_adds: self.collection_adds + other.collection_adds,
+        }
+    }
+}
+
 /// By what numbers of workflows are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Label {
@@ -95,12 +110,7 @@ pub async fn totals_by(
     for (workflow, totals) in &totals {
         for label in labels.get(workflow).into_iter().flatten() {
             let sum = sums.entry(label.clone()).or_default();
-            sum.views += totals.views;
-            sum.downloads += totals.downloads;
-            sum.likes += totals.likes;
-            sum.comments += totals.comments;
-            sum.ratings += totals.ratings;
-            sum.collection_adds += totals.collection_adds;
+            *sum = *sum + *totals;
         }
     }
     Ok(sums)

@@ -20,6 +20,9 @@ use crate::{Conn, Db, StoreError, UserId, WorkflowId};
 /// Rows in one statement, of some 40 bytes each.
 const ROWS: usize = 5000;
 
+/// Ids in one list. Longer ones MariaDB makes a table of, which takes much longer (`in_predicate_conversion_threshold`).
+const IDS: usize = 500;
+
 /// Highest bits of an actor: 000 a user's id, 001 a hash of address and session, 010 nobody known. The first stays free, so that every
 /// actor is a signed number too.
 const HASHED: u64 = 1 << 61;
@@ -146,7 +149,7 @@ pub async fn marks(db: &mut Conn, limit: u32) -> Result<Vec<Mark>, StoreError> {
 /// # Errors
 /// The database refused.
 pub async fn forget(db: &mut Conn, marks: &[Mark]) -> Result<(), StoreError> {
-    for group in marks.chunks(ROWS) {
+    for group in marks.chunks(IDS) {
         let mut statement = QueryBuilder::<MySql>::new("DELETE FROM rollup_dirty WHERE id IN (");
         let mut ids = statement.separated(", ");
         for mark in group {
@@ -339,6 +342,44 @@ impl StoredRow {
     }
 }
 
+/// The daily rows of a workflow from one day to another, both included, in order; days on which nothing happened have none.
+///
+/// # Errors
+/// The database refused.
+pub async fn days_of(
+    db: &mut Conn,
+    workflow: WorkflowId,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT day, views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings, collection_adds
+           FROM workflow_stats_daily FORCE INDEX (ix_workflow) WHERE workflow_id = ? AND day >= ? AND day <= ? ORDER BY day",
+        workflow,
+        first,
+        last
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let stored = StoredRow {
+                workflow_id: workflow,
+                views: row.views,
+                unique_viewers: row.unique_viewers,
+                downloads: row.downloads,
+                unique_downloaders: row.unique_downloaders,
+                likes: row.likes,
+                comments: row.comments,
+                ratings: row.ratings,
+                collection_adds: row.collection_adds,
+            };
+            stored.of(row.day)
+        })
+        .collect())
+}
+
 /// The stored rows of an hour, of all workflows there ever were.
 ///
 /// # Errors
@@ -378,14 +419,15 @@ pub async fn stored_day(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<Na
 pub async fn authors(db: &mut Conn, workflows: &[WorkflowId]) -> Result<HashMap<WorkflowId, UserId>, StoreError> {
     let mut authors = HashMap::with_capacity(workflows.len());
     for group in workflows.chunks(ROWS) {
-        let mut statement = QueryBuilder::<MySql>::new("SELECT id, user_id FROM workflows WHERE id IN (");
-        let mut ids = statement.separated(", ");
-        for workflow in group {
-            ids.push(workflow);
-        }
-        statement.push(")");
-        let found: Vec<(WorkflowId, UserId)> = statement.build_query_as().persistent(false).fetch_all(&mut *db).await?;
-        authors.extend(found);
+        let found = sqlx::query!(
+            r#"SELECT STRAIGHT_JOIN w.id AS "workflow: WorkflowId", w.user_id AS "author: UserId"
+               FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS wanted
+               JOIN workflows w FORCE INDEX (PRIMARY) ON w.id = wanted.id"#,
+            serde_json::to_string(group)?
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        authors.extend(found.into_iter().map(|row| (row.workflow, row.author)));
     }
     Ok(authors)
 }
@@ -456,7 +498,7 @@ impl Difference {
 
     /// Numbers are written into the statements, and those are not prepared: to bind ten values a row takes twice as long.
     async fn write(self, db: &mut Conn, table: &str, column: &str, span: &str) -> Result<(), StoreError> {
-        for group in self.gone.chunks(ROWS) {
+        for group in self.gone.chunks(IDS) {
             let mut statement = QueryBuilder::<MySql>::new("DELETE FROM ");
             statement
                 .push(table)

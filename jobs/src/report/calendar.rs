@@ -1,7 +1,7 @@
 //! Days in a time zone.
 
 use anyhow::anyhow;
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use store::report::sources::{Between, QUARTER_S};
 use store::report::{Period, ReportKind};
@@ -13,6 +13,15 @@ const HOUR_S: i64 = 3600;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calendar {
     zone: Tz,
+}
+
+/// From the first moment of a day to the first after another, in a zone of the IANA database.
+///
+/// # Errors
+/// There is no such zone.
+pub fn span_of_days(zone: &str, first: NaiveDate, last: NaiveDate) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let between = Calendar::of(zone)?.between(first, last + Days::new(1));
+    Ok((between.from, between.to))
 }
 
 impl Calendar {

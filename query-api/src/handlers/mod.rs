@@ -32,4 +32,5 @@ pub(crate) mod workflow;
 pub(crate) mod workflow_file;
 pub(crate) mod workflow_metadata;
 pub(crate) mod workflow_rack;
+pub(crate) mod workflow_stats;
 pub(crate) mod workflows;
