@@ -4,21 +4,22 @@ use std::process::ExitCode;
 
 use ::config::Settings;
 use anyhow::{Context, Result, bail};
-use chrono::{NaiveDate, Utc};
+use chrono::{NaiveDate, TimeDelta, Utc};
 use clap::{Args, ValueEnum};
 use jobs::{CountBy, counts_between, span_of_days};
 use serde::Serialize;
 use store::Conn;
 use store::stat_totals::{self, Label, Totals};
-use store::stats::Counts;
+use store::stats::{Counts, midnight};
 
 use crate::output;
 
 /// Arguments of `cookbook stats`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Different viewers and downloaders are counted from events, so that who came twice counts once in any span and zone. Where \
-                  events were dropped (`events.keep_days`), the rest is summed from days of UTC, and they are `no data`.\n\n\
+    after_help = "Different viewers and downloaders are counted from events, so that an account counts once in any span and zone, and who has \
+                  none as long as addresses are kept (`events.keep_addresses_days`), later once a day. Where events were dropped \
+                  (`events.keep_days`), the rest is summed from days of UTC, and different people are `no data`.\n\n\
                   Examples:\n  \
                   cookbook stats --from 2026-03-01 --to 2026-03-31 --by genre\n  \
                   cookbook stats --from 2026-03-01 --by device --zone Europe/Berlin --json"
@@ -119,7 +120,7 @@ impl Line {
 /// Prints what happened.
 ///
 /// # Errors
-/// The range is backwards, there is no such time zone, the database is not there, or it refused.
+/// The range is backwards, there is no such time zone, nothing is known of its days any more, the database is not there, or it refused.
 pub async fn run(args: StatsArgs, settings: Settings) -> Result<ExitCode> {
     let last = args.to.unwrap_or_else(|| Utc::now().date_naive());
     if last < args.from {
@@ -134,16 +135,13 @@ pub async fn run(args: StatsArgs, settings: Settings) -> Result<ExitCode> {
     let counted = counts_between(&mut connection, from, to, args.by.into()).await?;
     let mut lines: Vec<Line> = match counted {
         Some(counted) => counted.into_iter().map(Line::counted).collect(),
-        None if zone == "UTC" => {
+        None if from == midnight(args.from) && to == midnight(last) + TimeDelta::days(1) => {
             let summed = sums(&mut connection, args.by.into(), args.from, last).await?;
             summed.into_iter().map(Line::summed).collect()
         }
-        None => {
-            output::line("no data: events of that time were dropped, and what is kept of them is by days of UTC")?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        None => bail!("no data: events of that time were dropped, and what is kept of them is by days of UTC"),
     };
-    // By name where both are the same, as they come.
+    // Else as they come: by name, or by id.
     lines.sort_by_key(|line| std::cmp::Reverse((line.downloads, line.views)));
     lines.truncate(args.limit);
     print(&lines, args.json)?;
@@ -180,9 +178,10 @@ fn print(lines: &[Line], json: bool) -> Result<()> {
         "", "views", "viewers", "downloads", "downloaders", "likes", "comments", "ratings", "collections"
     ))?;
     for line in lines {
+        // What is in uploaded racks must not steer a terminal.
+        let name = line.name.replace(char::is_control, " ");
         output::line(format!(
-            "{:width$} {:>9} {:>9} {:>9} {:>11} {:>7} {:>8} {:>7} {:>11}",
-            line.name,
+            "{name:width$} {:>9} {:>9} {:>9} {:>11} {:>7} {:>8} {:>7} {:>11}",
             line.views,
             no_data(line.unique_viewers),
             line.downloads,

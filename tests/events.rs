@@ -197,6 +197,11 @@ async fn an_author_reads_a_workflows_numbers_by_day_and_nobody_else_does() {
     app.get_as(&author, &of("from=2026-03-02&to=2026-03-01"))
         .await
         .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
+    for never in ["to=-0001-12-31", "to=0000-01-10", "from=%2B70000-01-01&to=%2B70000-01-02"] {
+        app.get_as(&author, &of(never))
+            .await
+            .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
+    }
     app.get_as(&author, &of("from=yesterday"))
         .await
         .assert_problem(StatusCode::BAD_REQUEST, "bad_query");

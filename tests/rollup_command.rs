@@ -111,7 +111,20 @@ async fn stats_count_different_people_in_any_zone_and_sum_days_where_events_are_
     assert_eq!(by_workflow.len(), 1);
     assert_eq!((&by_workflow[0]["name"], &by_workflow[0]["views"]), (&json!("1"), &json!(2)));
     let gone = run(folder.path(), &db, &[&["stats"], &berlin[..]].concat()).await;
-    assert!(String::from_utf8_lossy(&gone.stdout).starts_with("no data: "), "{gone:?}");
+    assert!(error_of(&gone).contains("no data: "), "{gone:?}");
+    let winter = [
+        "stats",
+        "--from",
+        "2026-03-01",
+        "--to",
+        "2026-03-02",
+        "--zone",
+        "Europe/London",
+    ];
+    assert!(
+        run(folder.path(), &db, &winter).await.status.success(),
+        "its days were those of UTC"
+    );
     let nowhere = run(folder.path(), &db, &["stats", "--from", "2026-03-01", "--zone", "Mars"]).await;
     assert!(error_of(&nowhere).contains("`Mars` is no time zone"), "{nowhere:?}");
 }

@@ -29,7 +29,7 @@ const AUTHORS: u64 = WORKFLOWS / 10;
 /// Rows of one INSERT.
 const INSERT: usize = 5000;
 
-/// Events given to the tally at once, as by the job.
+/// Events given to the tally at once.
 const BATCH: usize = 1 << 19;
 
 /// SplitMix64: the same numbers everywhere.
@@ -44,7 +44,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 1 on, by Zipf's law: the tenth gets a tenth of what the first gets.
+    /// From 1 on, about as by Zipf's law: the hundredth gets a hundredth of what the first gets.
     fn zipf(&mut self, below: u64) -> u64 {
         (below as f64).powf(self.unit()) as u64
     }

@@ -5,8 +5,8 @@
 //! different from those before exactly where workflow, kind or actor differs from the line above. polars then adds up what belongs to the
 //! same workflow (and hour) by one number, where grouping by five columns and counting different actors took ten times as long.
 //!
-//! Memory is 8 bytes for each different act within a span and for each event of one batch, however often somebody reloads a page, and what
-//! the actors' and workflows' numbers take.
+//! Memory follows what is different within a span, however often somebody reloads a page: 8 bytes for each such act while events come, some
+//! 30 more while they are counted, and what the actors' and workflows' numbers take.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,7 @@ impl Tally {
     /// Adds events.
     ///
     /// # Errors
-    /// An event out of the span, or more workflows or actors than can be told apart: tens of millions.
+    /// An event before the span, or more workflows or actors than can be told apart: 67 million workflows in a day, a million in ten years.
     pub fn add(&mut self, events: Events) -> Result<()> {
         self.events += events.kind.len();
         for (((kind, workflow), at_s), actor) in events

@@ -60,8 +60,8 @@ pub enum Label {
     Device,
 }
 
-/// What happened to each workflow from one day to another, both included: sums of the daily rows. Without different actors, who cannot be
-/// summed and are 0 here; `jobs::counts_between` counts them. What is gone has no line.
+/// What happened to each workflow from one day to another, both included: sums of the daily rows, in order of ids. Without different actors,
+/// who cannot be summed; `jobs::counts_between` counts them.
 ///
 /// # Errors
 /// The database refused.
@@ -71,7 +71,8 @@ pub async fn totals(db: &mut Conn, first: NaiveDate, last: NaiveDate) -> Result<
              CAST(SUM(views) AS UNSIGNED) AS "views!: u64", CAST(SUM(downloads) AS UNSIGNED) AS "downloads!: u64",
              CAST(SUM(likes) AS UNSIGNED) AS "likes!: u64", CAST(SUM(comments) AS UNSIGNED) AS "comments!: u64",
              CAST(SUM(ratings) AS UNSIGNED) AS "ratings!: u64", CAST(SUM(collection_adds) AS UNSIGNED) AS "collection_adds!: u64"
-           FROM workflow_stats_daily FORCE INDEX (PRIMARY) WHERE day >= ? AND day <= ? GROUP BY workflow_id"#,
+           FROM workflow_stats_daily FORCE INDEX (PRIMARY) WHERE day >= ? AND day <= ? GROUP BY workflow_id
+           ORDER BY workflow_id"#,
         first,
         last
     )
@@ -116,7 +117,7 @@ pub async fn totals_by(
     Ok(sums)
 }
 
-/// The labels of workflows; one without any is not in the answer.
+/// The labels of workflows, each once; one without any is not in the answer.
 ///
 /// # Errors
 /// The database refused.
@@ -160,11 +161,12 @@ pub async fn labels(db: &mut Conn, by: Label, workflows: &[WorkflowId]) -> Resul
                 Label::Tag | Label::Device => {
                     // One odd row must not stop a report.
                     let summary: Option<RackSummary> = row.summary.and_then(|text| serde_json::from_str(&text).ok());
-                    summary
-                        .into_iter()
-                        .flat_map(|summary| summary.devices)
-                        .map(|device| device.name)
-                        .collect()
+                    let devices = summary.into_iter().flat_map(|summary| summary.devices);
+                    let mut names: Vec<String> = devices.map(|device| device.name).collect();
+                    // Two devices may have one name: the old and the new Auto Filter.
+                    names.sort_unstable();
+                    names.dedup();
+                    names
                 }
             };
             if !of_this.is_empty() {

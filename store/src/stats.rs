@@ -17,7 +17,7 @@ use sqlx::{MySql, QueryBuilder, Transaction};
 use crate::db::BEGIN_READ_COMMITTED;
 use crate::{Conn, Db, StoreError, UserId, WorkflowId};
 
-/// Rows in one statement, of some 40 bytes each.
+/// Rows in one statement, of some 40 bytes each, and ids in a JSON list.
 const ROWS: usize = 5000;
 
 /// Ids in one list. Longer ones MariaDB makes a table of, which takes much longer (`in_predicate_conversion_threshold`).

@@ -1,6 +1,6 @@
 //! Days in a time zone.
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use store::report::sources::{Between, QUARTER_S};
@@ -18,9 +18,10 @@ pub(crate) struct Calendar {
 /// From the first moment of a day to the first after another, in a zone of the IANA database.
 ///
 /// # Errors
-/// There is no such zone.
+/// There is no such zone, or the days are out of all range.
 pub fn span_of_days(zone: &str, first: NaiveDate, last: NaiveDate) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let between = Calendar::of(zone)?.between(first, last + Days::new(1));
+    let end = last.checked_add_days(Days::new(1)).context("a day out of range")?;
+    let between = Calendar::of(zone)?.between(first, end);
     Ok((between.from, between.to))
 }
 

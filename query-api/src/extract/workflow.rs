@@ -47,7 +47,7 @@ impl FromRequestParts<ApiContext> for OwnedWorkflow {
         if may_change(&workflow, user) {
             Ok(Self(workflow))
         } else {
-            Err(ApiError::Forbidden("only its author may change a workflow"))
+            Err(ApiError::Forbidden("this is for the workflow's author"))
         }
     }
 }

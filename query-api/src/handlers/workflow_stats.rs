@@ -1,11 +1,12 @@
 //! What happened to a workflow, day by day, for its author.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Datelike, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use store::stats::{self, Counts};
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +17,9 @@ use crate::extract::OwnedWorkflow;
 
 /// Most days at once: a leap year.
 const MAX_DAYS: i64 = 366;
+
+/// Years that a day may be of. Nothing is known from before, and the servers' dates end there.
+const YEARS: RangeInclusive<i32> = 1970..=9999;
 
 /// Days that are shown when nothing is asked for.
 const DAYS: u64 = 30;
@@ -33,18 +37,16 @@ pub(crate) struct DaysParams {
 impl DaysParams {
     /// The first day and the last.
     fn span(&self) -> Result<(NaiveDate, NaiveDate), ApiError> {
-        let invalid = |message: &str| ApiError::Invalid(vec![FieldError::new("from", message)]);
+        let refused = |field, message: &str| Err(ApiError::Invalid(vec![FieldError::new(field, message)]));
         let last = self.to.unwrap_or_else(|| Utc::now().date_naive());
-        let first = match self.from {
-            Some(first) => first,
-            None => last
-                .checked_sub_days(Days::new(DAYS - 1))
-                .ok_or_else(|| invalid("out of range"))?,
-        };
+        if !YEARS.contains(&last.year()) {
+            return refused("to", "must be from 1970 to 9999");
+        }
+        let first = self.from.unwrap_or(last - Days::new(DAYS - 1));
         match (last - first).num_days() {
-            ..0 => Err(invalid("must not be after `to`")),
+            ..0 => refused("from", "must not be after `to`"),
             0..MAX_DAYS => Ok((first, last)),
-            _ => Err(invalid("at most 366 days at once")),
+            _ => refused("from", "at most 366 days at once"),
         }
     }
 }
