@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use jobs::testing::run_pending_jobs;
-use jobs::{Context, CountBy, counts_between, retire_events, roll_up_day};
+use jobs::{Context, CountBy, counts_between, retire_events, roll_up_day, span_of_days};
+use serde_json::json;
 use store::queue::{RollUp, enqueue};
 use store::stat_totals::{Label, totals_by};
 use test_support::TestDb;
@@ -277,25 +278,20 @@ async fn labels_and_windows_are_counted_by_actors_and_not_summed() {
 #[tokio::test]
 async fn devices_of_one_name_count_once_and_zones_off_the_hour_have_days_of_their_own() {
     let db = community().await;
-    let devices = |elements: [&str; 2]| {
-        let devices: Vec<_> = elements
-            .iter()
-            .map(|element| serde_json::json!({"name": "Auto Filter", "element": element}))
-            .collect();
-        serde_json::json!({ "devices": devices }).to_string()
-    };
+    let device =
+        |element| json!({"name": "Auto Filter", "element": element, "origin": "native", "category": "audio_effect", "count": 1});
+    let summary = json!({ "devices": [device("AutoFilter"), device("AutoFilter2")] });
     db.execute(&format!(
         "DELETE FROM workflow_views;
          REPLACE INTO parsed_racks (workflow_id, parser_version, rack, warnings, summary)
-           VALUES (1, 1, '{{}}', '[]', '{}');
+           VALUES (1, 1, '{{}}', '[]', '{summary}');
          INSERT INTO workflow_views (workflow_id, user_id, created_at) VALUES
-           (1, 3, '2026-03-01 18:10:00'), (1, 3, '2026-03-01 18:20:00'), (1, 4, '2026-03-02 18:10:00')",
-        devices(["AutoFilter", "AutoFilter2"])
+           (1, 3, '2026-03-01 18:10:00'), (1, 3, '2026-03-01 18:20:00'), (1, 4, '2026-03-02 18:10:00')"
     ))
     .await;
     let mut connection = db.pool().acquire().await.unwrap();
     // The second of March in Kathmandu, which is ahead by 5 hours and 45 minutes.
-    let (from, to) = jobs::span_of_days("Asia/Kathmandu", "2026-03-02".parse().unwrap(), "2026-03-02".parse().unwrap()).unwrap();
+    let (from, to) = span_of_days("Asia/Kathmandu", "2026-03-02".parse().unwrap(), "2026-03-02".parse().unwrap()).unwrap();
     let counts = counts_between(&mut connection, from, to, CountBy::Label(Label::Device))
         .await
         .unwrap()

@@ -47,6 +47,19 @@ pub enum DeviceOrigin {
     Plugin,
 }
 
+impl RackSummary {
+    /// Names of the devices to group by, each once, in alphabetical order.
+    pub fn into_device_names(self) -> Vec<String> {
+        let devices = self.devices.into_iter();
+        let mut names: Vec<String> = devices
+            .map(|device| if device.facet.is_empty() { device.name } else { device.facet })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
 /// One distinct native or Max for Live device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSummary {

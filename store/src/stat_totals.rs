@@ -161,12 +161,7 @@ pub async fn labels(db: &mut Conn, by: Label, workflows: &[WorkflowId]) -> Resul
                 Label::Tag | Label::Device => {
                     // One odd row must not stop a report.
                     let summary: Option<RackSummary> = row.summary.and_then(|text| serde_json::from_str(&text).ok());
-                    let devices = summary.into_iter().flat_map(|summary| summary.devices);
-                    let mut names: Vec<String> = devices.map(|device| device.name).collect();
-                    // Two devices may have one name: the old and the new Auto Filter.
-                    names.sort_unstable();
-                    names.dedup();
-                    names
+                    summary.map(RackSummary::into_device_names).unwrap_or_default()
                 }
             };
             if !of_this.is_empty() {

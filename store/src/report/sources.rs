@@ -234,14 +234,7 @@ pub async fn facts(db: &mut Conn, ids: &[WorkflowId]) -> Result<Vec<Facts>, Stor
 /// Names of the devices in a summary, each once, in alphabetical order.
 fn devices(summary: &str) -> Vec<String> {
     let summary: RackSummary = serde_json::from_str(summary).unwrap_or_default();
-    let mut names: Vec<String> = summary
-        .devices
-        .into_iter()
-        .map(|device| if device.facet.is_empty() { device.name } else { device.facet })
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+    summary.into_device_names()
 }
 
 /// Accounts of which a row says that they did something: looked at or downloaded a workflow, liked, commented, rated, collected, followed, or
