@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use store::files::Files;
 use store::queue::inspect::{self, Status};
-use store::queue::{self, RepairCounts, SweepPending};
+use store::queue::{self, ComputeTrending, RepairCounts, RollUp, SweepPending};
 use store::token::NewToken;
 use store::wake::Wake;
 use store::{Db, UserId, token, user};
@@ -171,6 +171,16 @@ impl TestApp {
     /// Does all jobs that are due.
     pub(crate) async fn run_jobs(&self) {
         run_pending_jobs(&self.jobs).await.expect("run the jobs");
+    }
+
+    /// Rolls up and computes what trends, as the schedule does. Without the former, what happened an hour ago is unknown after midnight.
+    pub(crate) async fn compute_trending(&self) {
+        let mut db = self.db.pool().acquire().await.expect("a connection");
+        queue::enqueue(&mut db, &RollUp::default(), None).await.expect("enqueue");
+        self.run_jobs().await;
+        queue::enqueue(&mut db, &ComputeTrending {}, None).await.expect("enqueue");
+        drop(db);
+        self.run_jobs().await;
     }
 
     /// Counts again what cascades left uncounted, as the schedule does.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use config::Secret;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::queue::{self, ComputeRecommendations, ComputeTrending};
+use store::queue::{self, ComputeRecommendations};
 use tokio::time::sleep;
 
 use crate::app::{TestApp, User, reverb_rack};
@@ -264,10 +264,7 @@ async fn who_did_nothing_yet_gets_followees_then_what_trends_then_what_is_new() 
                 .await;
         }
     }
-    let mut db = app.db.pool().acquire().await.expect("a connection");
-    queue::enqueue(&mut db, &ComputeTrending {}, None).await.expect("enqueue");
-    drop(db);
-    app.run_jobs().await;
+    app.compute_trending().await;
     let me = app.user("producer-me").await;
     app.send(&me, Method::PUT, "/v1/users/producer-30/follow", None).await;
     let items = recommended(&app, &me, "?limit=5").await;

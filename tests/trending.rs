@@ -2,17 +2,8 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use store::queue::{self, ComputeTrending};
 
 use crate::app::{TestApp, reverb_rack};
-
-/// Computes what trends, as the schedule does.
-async fn compute(app: &TestApp) {
-    let mut db = app.db.pool().acquire().await.expect("a connection");
-    queue::enqueue(&mut db, &ComputeTrending {}, None).await.expect("enqueue");
-    drop(db);
-    app.run_jobs().await;
-}
 
 /// Downloads of a workflow by `people`, an hour ago.
 async fn downloads(app: &TestApp, workflow: u64, people: std::ops::Range<u64>) {
@@ -61,7 +52,7 @@ async fn what_trends_is_listed_with_its_reasons_and_leaves_the_list_when_it_is_h
     let house = app.published(&author, reverb_rack("Organ"), house).await;
     downloads(&app, techno, 100..106).await;
     downloads(&app, house, 100..104).await;
-    compute(&app).await;
+    app.compute_trending().await;
     // What was learnt of the time before the first generation is good for two seconds.
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
 
@@ -92,7 +83,7 @@ async fn what_trends_is_listed_with_its_reasons_and_leaves_the_list_when_it_is_h
     }
 
     downloads(&app, house, 104..115).await;
-    compute(&app).await;
+    app.compute_trending().await;
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     let items = list(&app, "").await;
     assert_eq!(ids(&items), [house, techno]);
