@@ -191,14 +191,14 @@ async fn an_author_reads_a_workflows_numbers_by_day_and_nobody_else_does() {
     );
     let month = app.get_as(&author, &format!("/v1/workflows/{id}/stats")).await;
     assert_eq!(month.body["days"].as_array().expect("days").len(), 30);
-    app.get_as(&author, &of("from=2025-01-01&to=2026-01-02"))
-        .await
-        .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
-    app.get_as(&author, &of("from=2026-03-02&to=2026-03-01"))
-        .await
-        .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
-    for never in ["to=-0001-12-31", "to=0000-01-10", "from=%2B70000-01-01&to=%2B70000-01-02"] {
-        app.get_as(&author, &of(never))
+    for refused in [
+        "from=2025-01-01&to=2026-01-02",
+        "from=2026-03-02&to=2026-03-01",
+        "to=-0001-12-31",
+        "to=0000-01-10",
+        "from=%2B70000-01-01&to=%2B70000-01-02",
+    ] {
+        app.get_as(&author, &of(refused))
             .await
             .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields");
     }

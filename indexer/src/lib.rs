@@ -31,6 +31,7 @@ mod schema;
 mod search;
 mod similar;
 mod spread;
+mod stop_words;
 mod suggest;
 mod text;
 mod totals;

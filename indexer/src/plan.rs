@@ -11,8 +11,9 @@ use tantivy::Searcher;
 use crate::dictionary::Dictionary;
 use crate::request::Matching;
 use crate::schema::{BEGINNING_CHARS, Fields};
+use crate::stop_words::is_stop_word;
 use crate::text::{stem, words};
-use crate::understand::{Sought, Understood, is_stop_word};
+use crate::understand::{Sought, Understood};
 
 /// A word that fewer documents have is looked for with typos too: its few hits are not all that is meant, or it is a typo itself.
 const FEW: u64 = 20;

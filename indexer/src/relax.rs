@@ -10,8 +10,9 @@ use crate::plan::Plan;
 use crate::request::SearchRequest;
 use crate::response::Relaxed;
 use crate::search::Snapshot;
+use crate::stop_words::is_stop_word;
 use crate::text::tokens;
-use crate::understand::{Sought, Understood, is_stop_word};
+use crate::understand::{Sought, Understood};
 
 /// Most searches that are tried with a demand less.
 const MAX_TRIES: usize = 8;

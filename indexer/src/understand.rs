@@ -12,6 +12,7 @@ use store::musical_key::MusicalKey;
 
 use crate::facet::Facet;
 use crate::filter::{Condition, Filters, Flag, Number, Range, Test, live_version_of};
+use crate::stop_words::is_stop_word;
 use crate::text::{Piece, fold, pieces};
 
 /// Longest text that is read, in characters; what follows is not. People paste whole paragraphs to find what is like them.
@@ -404,124 +405,6 @@ fn one_of(value: &str, names: &[&'static str]) -> Option<&'static str> {
     names.iter().copied().find(|name| *name == value)
 }
 
-/// Words of English that say how other words belong together and nothing about what is looked for. They need not match.
-pub(crate) fn is_stop_word(word: &str) -> bool {
-    STOP_WORDS.binary_search(&word).is_ok()
-}
-
-/// In alphabetical order. Directions (`up`, `down`, `off`, `over`, `out`) are not among them, since names turn on them (`Off Grid`), nor
-/// are negations.
-const STOP_WORDS: [&str; 108] = [
-    "a",
-    "about",
-    "also",
-    "am",
-    "among",
-    "an",
-    "and",
-    "any",
-    "are",
-    "as",
-    "at",
-    "be",
-    "because",
-    "been",
-    "being",
-    "between",
-    "both",
-    "but",
-    "by",
-    "can",
-    "concerning",
-    "could",
-    "did",
-    "do",
-    "does",
-    "done",
-    "each",
-    "either",
-    "etc",
-    "for",
-    "from",
-    "had",
-    "has",
-    "have",
-    "having",
-    "he",
-    "her",
-    "him",
-    "his",
-    "how",
-    "i",
-    "if",
-    "in",
-    "into",
-    "is",
-    "it",
-    "its",
-    "itself",
-    "ll",
-    "may",
-    "me",
-    "might",
-    "more",
-    "most",
-    "much",
-    "must",
-    "my",
-    "of",
-    "on",
-    "one",
-    "or",
-    "other",
-    "our",
-    "s",
-    "shall",
-    "she",
-    "should",
-    "so",
-    "some",
-    "such",
-    "t",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "those",
-    "through",
-    "to",
-    "too",
-    "upon",
-    "us",
-    "very",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "where",
-    "whether",
-    "which",
-    "while",
-    "who",
-    "whom",
-    "whose",
-    "why",
-    "will",
-    "with",
-    "within",
-    "would",
-    "you",
-    "your",
-    "yours",
-];
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -624,11 +507,6 @@ mod tests {
         assert!(!Understood::read("the sound of a warm analog pad").is_long());
         assert!(Understood::read("the sound of a warm analog pad with tape").is_long());
         assert!(!Understood::read("to be or not").is_long());
-    }
-
-    #[test]
-    fn stop_words_can_be_searched_in() {
-        assert!(is_stop_word("and") && is_stop_word("yours") && !is_stop_word("pad"));
     }
 
     proptest! {

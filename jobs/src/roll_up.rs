@@ -63,8 +63,8 @@ pub async fn roll_up_day(db: &Db, day: NaiveDate) -> anyhow::Result<usize> {
         let rows = std::iter::from_fn(|| hours.next_if(|(counted, ..)| *counted == hour.timestamp() / HOUR_S));
         let mut rows = rows.map(|(_, workflow_id, counts)| row(hour, workflow_id, counts)).collect();
         if gone.any() {
-            rows = gone.kept(stats::stored_hour(&mut transaction, hour).await?, rows);
-            rows = still_there(&mut transaction, rows).await?;
+            let stored = stats::stored_hour(&mut transaction, hour).await?;
+            rows = still_there(&mut transaction, gone.kept(stored, rows)).await?;
         }
         stats::replace_hour(&mut transaction, hour, rows).await?;
     }
@@ -73,8 +73,8 @@ pub async fn roll_up_day(db: &Db, day: NaiveDate) -> anyhow::Result<usize> {
         .map(|(workflow_id, counts)| row(day, workflow_id, counts))
         .collect();
     if gone.any() {
-        rows = gone.kept(stats::stored_day(&mut transaction, day).await?, rows);
-        rows = still_there(&mut transaction, rows).await?;
+        let stored = stats::stored_day(&mut transaction, day).await?;
+        rows = still_there(&mut transaction, gone.kept(stored, rows)).await?;
     }
     stats::replace_day(&mut transaction, day, rows).await?;
     transaction.commit().await.context("commit")?;
@@ -124,7 +124,7 @@ pub async fn counts_between(
             return Ok(None);
         }
     }
-    // No row is from before or after, and each half hour that is asked for leaves less room for actors.
+    // Nothing is from before, and what is dated later has not happened: half hours that are asked for leave less room for actors.
     let (from, to) = (from.max(DateTime::UNIX_EPOCH), to.min(Utc::now() + TimeDelta::days(1)));
     let mut tally = tally(&mut *db, from, to).await?;
     let (mut tally, by_workflow) = blocking(move || {

@@ -3,7 +3,7 @@
 //! An actor's view (or download) of a workflow within half an hour is one number of 64 bits: workflow, kind, actor, half hour, in this
 //! order. So repeats are equal numbers, and once sorted, all of one actor's acts on one workflow stand side by side: an actor is
 //! different from those before exactly where workflow, kind or actor differs from the line above. polars then adds up what belongs to the
-//! same workflow (and hour) by one number, where grouping by five columns and counting different actors took ten times as long.
+//! same workflow (and hour) by one number, where grouping by five columns and counting different actors took three times as long.
 //!
 //! Memory follows what is different within a span, however often somebody reloads a page: 8 bytes for each such act while events come, some
 //! 30 more while they are counted, and what the actors' and workflows' numbers take.

@@ -20,7 +20,7 @@ use crate::{Conn, Db, StoreError, UserId, WorkflowId};
 /// Rows in one statement, of some 40 bytes each, and ids in a JSON list.
 const ROWS: usize = 5000;
 
-/// Ids in one list. Longer ones MariaDB makes a table of, which takes much longer (`in_predicate_conversion_threshold`).
+/// Ids in one list. Of those of more than 1000 MariaDB makes a table (`in_predicate_conversion_threshold`).
 const IDS: usize = 500;
 
 /// Highest bits of an actor: 000 a user's id, 001 a hash of address and session, 010 nobody known. The first stays free, so that every
@@ -204,32 +204,28 @@ impl std::fmt::Debug for EventReader<'_> {
 
 /// Begins to read what happened from `from` on and before `to`. Rows are read as they come: memory is that of what was asked for at once.
 ///
-/// Views and downloads by authors and of workflows that are gone are among them, for the reader to leave out ([`authors`]): to ask for the
-/// workflow of each would take the server as long again.
+/// Views and downloads by authors and of workflows that are gone are among them, for the reader to leave out: it asks for the [`authors`]
+/// once a workflow, and the server would look each event's workflow up.
 ///
 /// # Errors
 /// The database refused.
 pub async fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<EventReader<'_>, StoreError> {
-    let views = sqlx::query_as!(
-        Ids,
-        r#"SELECT COUNT(*) AS "events!: u64", MIN(id) AS first, MAX(id) AS last
-           FROM workflow_views FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?"#,
+    let places = sqlx::query_as!(
+        Places,
+        r#"SELECT 1 AS "kind!: i64", COUNT(*) AS "events!: u64", MIN(id) AS first, MAX(id) AS last
+             FROM workflow_views FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?
+           UNION ALL
+           SELECT 2, COUNT(*), MIN(id), MAX(id)
+             FROM workflow_downloads FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?"#,
+        from,
+        to,
         from,
         to
     )
-    .fetch_one(&mut *db)
-    .await?
-    .way(from, to);
-    let downloads = sqlx::query_as!(
-        Ids,
-        r#"SELECT COUNT(*) AS "events!: u64", MIN(id) AS first, MAX(id) AS last
-           FROM workflow_downloads FORCE INDEX (idx_created_at) WHERE created_at >= ? AND created_at < ?"#,
-        from,
-        to
-    )
-    .fetch_one(&mut *db)
-    .await?
-    .way(from, to);
+    .fetch_all(&mut *db)
+    .await?;
+    let way = |kind| Way::to(&places, kind, from, to);
+    let (views, downloads) = (way(EventKind::View), way(EventKind::Download));
     let rows = sqlx::query_file_as!(
         EventRow,
         "src/stats_events.sql",
@@ -258,8 +254,9 @@ pub async fn events(db: &mut Conn, from: DateTime<Utc>, to: DateTime<Utc>) -> Re
     Ok(EventReader { rows, position: 0 })
 }
 
-/// How many events of a table lie within a span of time, and between which ids.
-struct Ids {
+/// How many views or downloads lie within a span of time, and between which ids.
+struct Places {
+    kind: i64,
     events: u64,
     first: Option<u64>,
     last: Option<u64>,
@@ -272,14 +269,15 @@ struct Way {
     from: DateTime<Utc>,
 }
 
-impl Ids {
-    /// Events are written as they happen, so those of a span of time mostly stand together, and the table is read as it lies. That takes
-    /// MariaDB 0.7 microseconds a row; by the index of times, from which each row is looked up, it takes 2.6. Where rows were brought in
+impl Way {
+    /// Events are written as they happen, so those of a span of time mostly stand together, and the table is read as it lies: 0.7
+    /// microseconds a row on MariaDB, where by the index of times, from which each row is looked up, it was 2.6. Where rows were brought in
     /// later, the ids between the first and the last are many more than the span's.
-    fn way(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Way {
-        match (self.first, self.last) {
-            (Some(first), Some(last)) if last - first < 3 * self.events => Way { first, last, from: to },
-            _ => Way { first: 1, last: 0, from },
+    fn to(places: &[Places], kind: EventKind, from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
+        let place = places.iter().find(|place| place.kind == i64::from(kind as u32));
+        match place.and_then(|place| Some((place.first?, place.last?, place.events))) {
+            Some((first, last, events)) if last - first < 3 * events => Self { first, last, from: to },
+            _ => Self { first: 1, last: 0, from },
         }
     }
 }
@@ -310,8 +308,9 @@ pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// A stored row without its span.
-struct StoredRow {
+/// A [`StatsRow`] as it is stored.
+struct StoredRow<T> {
+    span: T,
     workflow_id: WorkflowId,
     views: u32,
     unique_viewers: u32,
@@ -323,20 +322,20 @@ struct StoredRow {
     collection_adds: u32,
 }
 
-impl StoredRow {
-    fn of<T>(self, span: T) -> StatsRow<T> {
-        StatsRow {
-            span,
-            workflow_id: self.workflow_id,
+impl<T> From<StoredRow<T>> for StatsRow<T> {
+    fn from(row: StoredRow<T>) -> Self {
+        Self {
+            span: row.span,
+            workflow_id: row.workflow_id,
             counts: Counts {
-                views: self.views,
-                unique_viewers: self.unique_viewers,
-                downloads: self.downloads,
-                unique_downloaders: self.unique_downloaders,
-                likes: self.likes,
-                comments: self.comments,
-                ratings: self.ratings,
-                collection_adds: self.collection_adds,
+                views: row.views,
+                unique_viewers: row.unique_viewers,
+                downloads: row.downloads,
+                unique_downloaders: row.unique_downloaders,
+                likes: row.likes,
+                comments: row.comments,
+                ratings: row.ratings,
+                collection_adds: row.collection_adds,
             },
         }
     }
@@ -352,32 +351,18 @@ pub async fn days_of(
     first: NaiveDate,
     last: NaiveDate,
 ) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT day, views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings, collection_adds
-           FROM workflow_stats_daily FORCE INDEX (ix_workflow) WHERE workflow_id = ? AND day >= ? AND day <= ? ORDER BY day",
+    let rows = sqlx::query_as!(
+        StoredRow::<NaiveDate>,
+        r#"SELECT day AS span, workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes,
+             comments, ratings, collection_adds
+           FROM workflow_stats_daily FORCE INDEX (ix_workflow) WHERE workflow_id = ? AND day >= ? AND day <= ? ORDER BY day"#,
         workflow,
         first,
         last
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let stored = StoredRow {
-                workflow_id: workflow,
-                views: row.views,
-                unique_viewers: row.unique_viewers,
-                downloads: row.downloads,
-                unique_downloaders: row.unique_downloaders,
-                likes: row.likes,
-                comments: row.comments,
-                ratings: row.ratings,
-                collection_adds: row.collection_adds,
-            };
-            stored.of(row.day)
-        })
-        .collect())
+    Ok(rows.into_iter().map(StatsRow::from).collect())
 }
 
 /// The stored rows of an hour, of all workflows there ever were.
@@ -386,14 +371,15 @@ pub async fn days_of(
 /// The database refused.
 pub async fn stored_hour(db: &mut Conn, hour: DateTime<Utc>) -> Result<Vec<StatsRow<DateTime<Utc>>>, StoreError> {
     let rows = sqlx::query_as!(
-        StoredRow,
-        r#"SELECT workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings,
-             collection_adds FROM workflow_stats_hourly WHERE hour = ?"#,
+        StoredRow::<DateTime<Utc>>,
+        r#"SELECT hour AS "span!: DateTime<Utc>", workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads,
+             unique_downloaders, likes, comments, ratings, collection_adds
+           FROM workflow_stats_hourly WHERE hour = ?"#,
         hour
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| row.of(hour)).collect())
+    Ok(rows.into_iter().map(StatsRow::from).collect())
 }
 
 /// As [`stored_hour`], of a whole day.
@@ -402,14 +388,15 @@ pub async fn stored_hour(db: &mut Conn, hour: DateTime<Utc>) -> Result<Vec<Stats
 /// The database refused.
 pub async fn stored_day(db: &mut Conn, day: NaiveDate) -> Result<Vec<StatsRow<NaiveDate>>, StoreError> {
     let rows = sqlx::query_as!(
-        StoredRow,
-        r#"SELECT workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes, comments, ratings,
-             collection_adds FROM workflow_stats_daily WHERE day = ?"#,
+        StoredRow::<NaiveDate>,
+        r#"SELECT day AS span, workflow_id AS "workflow_id: WorkflowId", views, unique_viewers, downloads, unique_downloaders, likes,
+             comments, ratings, collection_adds
+           FROM workflow_stats_daily WHERE day = ?"#,
         day
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| row.of(day)).collect())
+    Ok(rows.into_iter().map(StatsRow::from).collect())
 }
 
 /// Who made each of some workflows. Those that are gone have none.
@@ -496,7 +483,7 @@ impl Difference {
         Self { gone, changed }
     }
 
-    /// Numbers are written into the statements, and those are not prepared: to bind ten values a row takes twice as long.
+    /// Numbers are written into the statements, and those are not prepared: to prepare them first took twice as long on MariaDB.
     async fn write(self, db: &mut Conn, table: &str, column: &str, span: &str) -> Result<(), StoreError> {
         for group in self.gone.chunks(IDS) {
             let mut statement = QueryBuilder::<MySql>::new("DELETE FROM ");

@@ -20,6 +20,7 @@ pub(crate) mod recommendations;
 pub(crate) mod registrations;
 pub(crate) mod reports;
 pub(crate) mod search;
+pub(crate) mod search_answer;
 pub(crate) mod search_events;
 pub(crate) mod sessions;
 pub(crate) mod similar;

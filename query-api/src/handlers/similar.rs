@@ -9,7 +9,7 @@ use indexer::{Likeness, Similar};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::search::HitBody;
+use super::search_answer::HitBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
 use crate::extract::WorkflowPath;

@@ -8,7 +8,7 @@ use indexer::{Facet, FacetSearch, Suggestion};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::search::FacetValueBody;
+use super::search_answer::FacetValueBody;
 use crate::context::ApiContext;
 use crate::error::{ApiError, FieldError, Problem};
 use crate::extract::FacetSearchParams;
