@@ -1,27 +1,67 @@
 //! What a pass goes through: the matches of a text, those of a query of tantivy's, or all documents.
 
+use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
 use tantivy::query::{EnableScoring, Query, Scorer, Weight};
-use tantivy::{DocId, Executor, Score, Searcher, SegmentReader, TERMINATED};
+use tantivy::{DocId, Executor, Score, Searcher, SegmentOrdinal};
 
 use crate::SearchError;
-use crate::collector::{Found, Matches, Pass};
+use crate::collector::{Bars, Found, Matches, Pass};
 use crate::rank::TextQuery;
 use crate::search::Snapshot;
 use crate::window::{Places, WINDOW};
 
-/// From how many entries of lists on a pass is shared out among threads, segment by segment. Fewer are read in less than a millisecond.
-const SHARED_FROM: u64 = 50_000;
+/// From how many entries of lists on a pass is shared out among threads. Fewer are read in less than a millisecond. Tests, whose indexes are
+/// small, share out too.
+const SHARED_FROM: u64 = if cfg!(debug_assertions) { 100 } else { 50_000 };
+
+/// Fewest documents of a piece, as each opens the lists anew.
+const LEAST_PIECE: u32 = if cfg!(debug_assertions) { 16 } else { 8 * WINDOW };
+
+/// Pieces for each thread: with one alone, that with the most matches would be waited for.
+const PIECES_A_THREAD: usize = 2;
 
 /// The threads among which long passes are shared out, as many as there are cores; alone where they cannot be started.
-static SHARED: LazyLock<Executor> = LazyLock::new(|| {
+static SHARED: LazyLock<(Executor, usize)> = LazyLock::new(|| {
     let threads = available_parallelism().map_or(1, usize::from);
     let started = (threads > 1).then(|| Executor::multi_thread(threads, "search-"));
-    started.and_then(Result::ok).unwrap_or_else(Executor::single_thread)
+    match started {
+        Some(Ok(executor)) => (executor, threads),
+        _ => (Executor::single_thread(), 1),
+    }
 });
+
+/// Documents of one segment.
+#[derive(Clone, Debug, PartialEq)]
+struct Piece {
+    segment: SegmentOrdinal,
+    docs: Range<DocId>,
+}
+
+/// Segments of so many documents, divided for so many threads: the largest pieces first, so that what comes last is soon done. A segment may
+/// hold most of an index.
+fn pieces_of(segments: &[DocId], threads: usize) -> Vec<Piece> {
+    let all: u64 = segments.iter().map(|docs| u64::from(*docs)).sum();
+    let most = match threads {
+        0 | 1 => DocId::MAX,
+        threads => u32::try_from(all.div_ceil((threads * PIECES_A_THREAD) as u64)).unwrap_or(DocId::MAX),
+    };
+    let mut pieces = Vec::new();
+    for (segment, docs) in (0..).zip(segments) {
+        let parts = docs.div_ceil(most.max(LEAST_PIECE)).max(1);
+        let bound = |part: u32| (u64::from(*docs) * u64::from(part) / u64::from(parts)) as DocId;
+        pieces.extend((0..parts).map(|part| Piece {
+            segment,
+            docs: bound(part)..bound(part + 1),
+        }));
+    }
+    pieces.sort_by_key(|piece| Reverse(piece.docs.len()));
+    pieces
+}
 
 /// What a pass goes through.
 pub(crate) enum Candidates<'a> {
@@ -44,18 +84,27 @@ impl Candidates<'_> {
         Ok(Self::Of(query.weight(scoring)?))
     }
 
-    fn in_segment(&self, snapshot: &Snapshot, ordinal: usize, pass: &Pass) -> tantivy::Result<Box<dyn Matches>> {
-        let reader: &SegmentReader = &snapshot.searcher.segment_readers()[ordinal];
+    /// What goes through a piece.
+    fn within(&self, piece: &Piece, snapshot: &Snapshot, pass: &Pass) -> tantivy::Result<Box<dyn Matches>> {
+        let reader = snapshot.searcher.segment_reader(piece.segment);
+        let Range { start, end } = piece.docs;
         Ok(match self {
-            Self::All => Box::new(AllOf {
-                next: 0,
-                max_doc: reader.max_doc(),
-            }),
-            Self::Text(text) => Box::new(text.pass(reader, &snapshot.columns[ordinal], &pass.counters, pass.scored)?),
-            Self::Of(weight) => Box::new(ScoredBy {
-                scorer: weight.scorer(reader, 1.0)?,
-                scores: vec![1.0; if pass.scored { WINDOW as usize } else { 0 }],
-            }),
+            Self::All => Box::new(AllOf { next: start, end }),
+            Self::Text(text) => {
+                let columns = &snapshot.columns[piece.segment as usize];
+                Box::new(text.pass(reader, start..end, columns, &pass.counters, pass.scored)?)
+            }
+            Self::Of(weight) => {
+                let mut scorer = weight.scorer(reader, 1.0)?;
+                if scorer.doc() < start {
+                    scorer.seek(start);
+                }
+                Box::new(ScoredBy {
+                    scorer,
+                    end,
+                    scores: vec![1.0; if pass.scored { WINDOW as usize } else { 0 }],
+                })
+            }
         })
     }
 
@@ -75,17 +124,20 @@ impl Snapshot {
     /// # Errors
     /// There was not enough time, or the index failed.
     pub(crate) fn make(&self, candidates: &Candidates<'_>, pass: &Pass) -> Result<Vec<Found>, SearchError> {
-        let alone = Executor::single_thread();
-        let executor = if candidates.entries(&self.searcher) < SHARED_FROM {
+        let alone = (Executor::single_thread(), 1);
+        let (executor, threads) = if candidates.entries(&self.searcher) < SHARED_FROM {
             &alone
         } else {
             &*SHARED
         };
-        let over = |(ordinal, reader): (usize, &SegmentReader)| {
-            let mut matches = candidates.in_segment(self, ordinal, pass)?;
-            pass.over(ordinal as u32, reader, &mut *matches)
+        let readers = self.searcher.segment_readers();
+        let segments: Vec<DocId> = readers.iter().map(|reader| reader.max_doc()).collect();
+        let bars = Bars::of(pass);
+        let over = |piece: Piece| {
+            let mut matches = candidates.within(&piece, self, pass)?;
+            pass.over(piece.segment, &readers[piece.segment as usize], &mut *matches, &bars)
         };
-        let found = executor.map(over, self.searcher.segment_readers().iter().enumerate())?;
+        let found = executor.map(over, pieces_of(&segments, *threads).into_iter())?;
         if pass.expired.load(Ordering::Relaxed) {
             return Err(SearchError::TimedOut);
         }
@@ -93,16 +145,16 @@ impl Snapshot {
     }
 }
 
-/// All documents of a segment.
+/// All documents of a piece.
 struct AllOf {
     next: DocId,
-    max_doc: DocId,
+    end: DocId,
 }
 
 impl Matches for AllOf {
     fn next(&mut self) -> Option<(DocId, Places)> {
         let start = self.next;
-        let count = WINDOW.min(self.max_doc - start);
+        let count = WINDOW.min(self.end - start);
         self.next += count;
         (count > 0).then(|| (start, Places::up_to(count)))
     }
@@ -115,6 +167,7 @@ impl Matches for AllOf {
 /// What a scorer of tantivy's finds.
 struct ScoredBy {
     scorer: Box<dyn Scorer>,
+    end: DocId,
     /// By place; empty where nobody asks.
     scores: Vec<Score>,
 }
@@ -124,10 +177,11 @@ impl Matches for ScoredBy {
         let start = self.scorer.doc();
         let mut places = Places::default();
         let mut doc = start;
-        if doc == TERMINATED {
+        let end = start.saturating_add(WINDOW).min(self.end);
+        if doc >= end {
             return None;
         }
-        while doc < start.saturating_add(WINDOW) && doc != TERMINATED {
+        while doc < end {
             places.set(doc - start);
             if let Some(score) = self.scores.get_mut((doc - start) as usize) {
                 *score = self.scorer.score();
@@ -139,5 +193,31 @@ impl Matches for ScoredBy {
 
     fn score(&mut self, place: u32, _: Score) -> Score {
         self.scores.get(place as usize).copied().unwrap_or(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_document_is_in_one_piece(segments in vec(0..3000_u32, 0..8), threads in 0..9_usize) {
+            let mut pieces = pieces_of(&segments, threads);
+            let sizes: Vec<usize> = pieces.iter().map(|piece| piece.docs.len()).collect();
+            prop_assert!(sizes.is_sorted_by(|a, b| a >= b));
+            let all: u32 = segments.iter().sum();
+            let most = if threads > 1 { all as usize / threads + 1 } else { usize::MAX };
+            prop_assert!(sizes.iter().all(|size| *size <= most.max(LEAST_PIECE as usize)));
+            pieces.sort_by_key(|piece| (piece.segment, piece.docs.start));
+            for (segment, docs) in (0..).zip(&segments) {
+                let of_it = pieces.iter().filter(|piece| piece.segment == segment);
+                let together: Vec<DocId> = of_it.flat_map(|piece| piece.docs.clone()).collect();
+                prop_assert_eq!(together, (0..*docs).collect::<Vec<_>>());
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use tantivy::columnar::Column;
@@ -118,7 +118,7 @@ impl Ord for Ranked {
     }
 }
 
-/// What goes through a segment from its first document to its last, window by window.
+/// What goes through documents of a segment in their order, window by window.
 pub(crate) trait Matches {
     /// The first document of the next window, and the places in it of those that match, perhaps of none. None after the last window.
     fn next(&mut self) -> Option<(DocId, Places)>;
@@ -132,14 +132,24 @@ pub(crate) trait Matches {
     fn score(&mut self, place: u32, least: Score) -> Score;
 }
 
+/// By question, the score below which no hit is shown: pieces that have found enough raise it for all others.
+pub(crate) struct Bars(Vec<AtomicU32>);
+
+impl Bars {
+    pub(crate) fn of(pass: &Pass) -> Self {
+        Self(pass.questions.iter().map(|_| AtomicU32::new(0)).collect())
+    }
+}
+
 impl Pass {
-    /// Makes the pass over one segment. It ends early, and says so in `expired`, when there is no time left.
+    /// Makes the pass over what is gone through of one segment. It ends early, and says so in `expired`, when there is no time left.
     pub(crate) fn over(
         &self,
         ordinal: SegmentOrdinal,
         reader: &SegmentReader,
         matches: &mut dyn Matches,
-    ) -> tantivy::Result<Vec<SegmentFound>> {
+        bars: &Bars,
+    ) -> tantivy::Result<Vec<PieceFound>> {
         let fast = reader.fast_fields();
         let visible_from = fast.i64("visible_from")?;
         // Most segments hold nothing that waits for its time.
@@ -177,18 +187,20 @@ impl Pass {
                     .map(|check| check.kept(&places, start, segment.columns, &self.counters)),
             );
             scores.begin(&places, matches);
-            for tally in &mut tallies {
+            for (tally, bar) in tallies.iter_mut().zip(&bars.0) {
+                tally.bar = Score::from_bits(bar.load(Ordering::Relaxed));
                 tally.window(start, &places, &passing, &segment, &scores, matches);
+                bar.fetch_max(tally.last().to_bits(), Ordering::Relaxed);
             }
         }
         Ok(tallies.into_iter().map(Tally::into_found).collect())
     }
 
-    /// Puts together what was found in all segments.
-    pub(crate) fn merge(&self, segments: Vec<Vec<SegmentFound>>) -> Vec<Found> {
+    /// Puts together what was found in all pieces.
+    pub(crate) fn merge(&self, pieces: Vec<Vec<PieceFound>>) -> Vec<Found> {
         let mut merged: Vec<Merged> = self.questions.iter().map(Merged::of).collect();
-        for segment in segments {
-            for (merged, found) in merged.iter_mut().zip(segment) {
+        for piece in pieces {
+            for (merged, found) in merged.iter_mut().zip(piece) {
                 merged.add(found);
             }
         }
@@ -233,7 +245,7 @@ impl Scores {
     }
 }
 
-/// What the segments so far have found for one question.
+/// What the pieces so far have found for one question.
 struct Merged {
     total: u64,
     eligible: u64,
@@ -253,7 +265,7 @@ impl Merged {
         }
     }
 
-    fn add(&mut self, found: SegmentFound) {
+    fn add(&mut self, found: PieceFound) {
         self.total += found.total;
         self.eligible += found.eligible;
         self.top.extend(found.top);
@@ -283,8 +295,8 @@ impl Merged {
     }
 }
 
-/// What the pass over one segment found for one question.
-pub(crate) struct SegmentFound {
+/// What the pass over one piece found for one question.
+pub(crate) struct PieceFound {
     total: u64,
     eligible: u64,
     top: Vec<Ranked>,
@@ -300,7 +312,7 @@ struct Segment<'a> {
     ids: Column<u64>,
 }
 
-/// What one question counts in one segment.
+/// What one question counts in one piece.
 struct Tally {
     needs: u64,
     facets: Vec<FacetTally>,
@@ -313,10 +325,12 @@ struct Tally {
     total: u64,
     /// Hits after the cursor.
     eligible: u64,
+    /// What other pieces say is the least score to be shown.
+    bar: Score,
     top: BinaryHeap<Reverse<Ranked>>,
 }
 
-/// Counts of one facet's values in one segment.
+/// Counts of one facet's values in one piece.
 struct FacetTally {
     facet: usize,
     /// By number of the value.
@@ -373,6 +387,7 @@ impl Tally {
             after: question.after,
             total: 0,
             eligible: 0,
+            bar: 0.0,
             top: BinaryHeap::with_capacity(question.limit.min(1024) + 1),
         })
     }
@@ -427,23 +442,33 @@ impl Tally {
             let promising = scores.promising(&hits, self.least(), matches);
             self.eligible += u64::from(hits.count() - promising.count());
             promising.each(|place| {
-                let score = scores.of(place, self.least(), matches);
-                self.rank(start + place, score, segment);
+                let least = self.least();
+                let score = scores.of(place, least, matches);
+                if score < least {
+                    self.eligible += 1;
+                } else {
+                    self.rank(start + place, score, segment);
+                }
             });
         } else {
             hits.each(|place| self.rank(start + place, 1.0, segment));
         }
     }
 
-    /// The least score with which a hit is not behind all that is kept and all of the pages before.
-    fn least(&self) -> Score {
+    /// The score of the last hit of a full page; 0 while there is room, and where hits are not ordered by their scores alone.
+    fn last(&self) -> Score {
         let by_score_alone = self.order.sort == Sort::Relevance && self.order.scored && !self.order.doubles_tempo();
         let last = self.top.peek().filter(|_| by_score_alone && self.top.len() >= self.limit);
-        let last = last.map_or(0.0, |last| last.0.score);
+        last.map_or(0.0, |last| last.0.score)
+    }
+
+    /// The least score with which a hit is not behind all that is kept and all of the pages before.
+    fn least(&self) -> Score {
+        let least = self.last().max(self.bar);
         match self.after {
             // The lower half of a key by score is the score.
-            Some((key, _)) => last.min(Score::from_bits(key as u32)),
-            None => last,
+            Some((key, _)) => least.min(Score::from_bits(key as u32)),
+            None => least,
         }
     }
 
@@ -476,8 +501,8 @@ impl Tally {
         }
     }
 
-    fn into_found(self) -> SegmentFound {
-        SegmentFound {
+    fn into_found(self) -> PieceFound {
+        PieceFound {
             total: self.total,
             eligible: self.eligible,
             top: self.top.into_iter().map(|Reverse(hit)| hit).collect(),

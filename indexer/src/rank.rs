@@ -19,6 +19,7 @@ mod nearness;
 mod tiers;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::query::{EnableScoring, PhraseQuery, Query, Weight};
@@ -112,10 +113,11 @@ impl TextQuery {
         sources.map(|source| source.frequency).sum()
     }
 
-    /// What goes through a segment. Without scores every match is as good as another.
+    /// What goes through some documents of a segment. Without scores every match is as good as another.
     pub(crate) fn pass(
         &self,
         reader: &SegmentReader,
+        docs: Range<DocId>,
         columns: &Arc<SegmentColumns>,
         counters: &CountersView,
         scored: bool,
@@ -176,9 +178,9 @@ impl TextQuery {
             columns: columns.clone(),
             counters: counters.clone(),
             plan: plan.clone(),
-            max_doc: reader.max_doc(),
-            start: 0,
-            next: 0,
+            end: docs.end,
+            start: docs.start,
+            next: docs.start,
         })
     }
 
@@ -190,16 +192,15 @@ impl TextQuery {
         counters: &CountersView,
         address: DocAddress,
     ) -> tantivy::Result<Option<Explained>> {
-        let mut pass = self.pass(searcher.segment_reader(address.segment_ord), columns, counters, true)?;
-        pass.next = address.doc_id;
-        let found = pass
-            .next()
-            .filter(|(start, places)| *start == address.doc_id && places.has(0));
+        let reader = searcher.segment_reader(address.segment_ord);
+        let doc = address.doc_id..address.doc_id + 1;
+        let mut pass = self.pass(reader, doc, columns, counters, true)?;
+        let found = pass.next().filter(|(_, places)| places.has(0));
         Ok(found.map(|_| pass.explained(0)))
     }
 }
 
-/// The pass over one segment.
+/// The pass over some documents of one segment.
 pub(crate) struct TextPass {
     plan: Arc<Plan>,
     slots: Vec<SlotPass>,
@@ -216,10 +217,11 @@ pub(crate) struct TextPass {
     nearness: Nearness,
     columns: Arc<SegmentColumns>,
     counters: CountersView,
-    max_doc: DocId,
+    /// First document behind all of them.
+    end: DocId,
     /// First document of the window.
     start: DocId,
-    /// First document behind it.
+    /// First document behind the window.
     next: DocId,
 }
 
@@ -237,11 +239,11 @@ impl Matches for TextPass {
             let rarest = self.optional.iter().take(needed).map(|at| slots[*at].first_from(from));
             rarest.min().unwrap_or(TERMINATED)
         };
-        if start >= self.max_doc {
+        if start >= self.end {
             return None;
         }
         self.start = start;
-        self.next = self.max_doc.min(start + WINDOW);
+        self.next = self.end.min(start + WINDOW);
         Some((start, self.read(self.next)))
     }
 

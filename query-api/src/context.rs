@@ -78,9 +78,10 @@ impl ApiContext {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let grains = (settings.http.max_upload_bytes * FULL_UPLOADS) / GRAIN_BYTES as u64;
         let boards = Boards::new(Cache::new(&settings.redis));
+        let key = SigningKey::load(&settings)?;
         Ok(Self {
-            events: EventWriter::start(db.clone(), &settings.events),
-            key: SigningKey::load(&settings)?,
+            events: EventWriter::start(db.clone(), &settings.events, &settings.redis, key.clone())?,
+            key,
             passwords: Passwords::new(&settings.auth)?,
             limits: Arc::new(Limits::new(&settings)?),
             proxies: Arc::new(Proxies::parse(&settings.http.trusted_proxies)?),

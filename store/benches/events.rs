@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use config::Settings;
+use config::{Secret, Settings};
 use sqlx::AssertSqlSafe;
 use store::event::{EventKind, NewEvent};
 use store::event_writer::{EventError, EventWriter};
+use store::secret::SigningKey;
 use store::{StoreError, UserId, WorkflowId};
 use test_support::TestDb;
 use tokio::task::JoinSet;
@@ -56,8 +57,10 @@ async fn main() -> Result<()> {
     // In turns, so that a machine that slows down slows down both.
     let mut by_hand = [0.0_f64; 2];
     let mut grouped = 0.0_f64;
-    let settings = Settings::defaults().context("defaults")?.events;
-    let writer = EventWriter::start(db.pool().clone(), &settings);
+    let mut settings = Settings::defaults().context("defaults")?;
+    settings.redis.url = Secret::new(test_support::redis_url());
+    let key = SigningKey::new("a secret of this measurement alone, long enough")?;
+    let writer = EventWriter::start(db.pool().clone(), &settings.events, &settings.redis, key)?;
     for _ in 0..2 {
         for (best, connections) in by_hand.iter_mut().zip([1, 4]) {
             *best = best.max(insert_by_hand(&db, connections, seconds / 2).await?);

@@ -1,13 +1,12 @@
 //! Rate limits that all processes share, kept in Redis. Without it each process limits by itself.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use config::RedisSettings;
 use redis::Script;
-use redis::aio::MultiplexedConnection;
 
 use crate::StoreError;
+use crate::redis_guard::RedisGuard;
 
 /// The generic cell rate algorithm (the leaky bucket of ATM Forum TM 4.0, as a meter): each key holds the time at which its bucket is full
 /// again. Asks are granted all or none, so that a refused request costs nothing. Times are Redis' own, in microseconds.
@@ -40,9 +39,6 @@ return answers
 /// Beginning of every key.
 const PREFIX: &str = "cookbook:limit:";
 
-/// First and longest time that Redis is left alone after it failed.
-const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-
 /// One bucket that a request takes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -66,24 +62,8 @@ pub struct Granted {
 /// The shared limits.
 #[derive(Debug)]
 pub struct SharedLimits {
-    client: redis::Client,
-    timeout: Duration,
+    redis: RedisGuard,
     script: Script,
-    state: Mutex<State>,
-}
-
-/// The connection, and a circuit breaker: after a failure Redis is left alone for a while, and longer each time.
-#[derive(Default)]
-struct State {
-    connection: Option<MultiplexedConnection>,
-    rest: Duration,
-    rests_until: Option<Instant>,
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("rest", &self.rest).finish_non_exhaustive()
-    }
 }
 
 impl SharedLimits {
@@ -92,73 +72,26 @@ impl SharedLimits {
     /// # Errors
     /// The URL is malformed.
     pub fn new(settings: &RedisSettings) -> Result<Option<Self>, StoreError> {
-        if settings.url.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            client: redis::Client::open(settings.url.expose())?,
-            timeout: settings.timeout(),
+        let redis = RedisGuard::new(settings, "each process limits requests by itself")?;
+        Ok(redis.map(|redis| Self {
+            redis,
             script: Script::new(GCRA),
-            state: Mutex::default(),
         }))
     }
 
     /// Takes one from each bucket, or from none. `None` when Redis is not there or too slow.
     pub async fn take(&self, asks: &[Ask]) -> Option<Vec<Granted>> {
-        if self.lock().rests_until.is_some_and(|until| Instant::now() < until) {
-            return None;
-        }
-        match tokio::time::timeout(self.timeout, self.ask(asks)).await {
-            Ok(Ok(granted)) => {
-                let mut state = self.lock();
-                if state.rests_until.take().is_some() {
-                    tracing::info!("redis is back, rate limits are shared again");
-                }
-                state.rest = Duration::ZERO;
-                Some(granted)
-            }
-            Ok(Err(error)) => self.failed(&error.to_string()),
-            Err(_) => self.failed("timed out"),
-        }
-    }
-
-    async fn ask(&self, asks: &[Ask]) -> Result<Vec<Granted>, redis::RedisError> {
-        let open = self.lock().connection.clone();
-        let mut connection = match open {
-            Some(connection) => connection,
-            None => {
-                let connection = self.client.get_multiplexed_async_connection().await?;
-                self.lock().connection = Some(connection.clone());
-                connection
-            }
-        };
         let mut call = self.script.prepare_invoke();
         for ask in asks {
             call.key(format!("{PREFIX}{}", ask.key)).arg(ask.per_minute);
         }
-        let answers: Vec<(u8, u32, u64)> = call.invoke_async(&mut connection).await?;
-        Ok(answers
-            .into_iter()
-            .map(|(allowed, remaining, retry_us)| Granted {
-                allowed: allowed == 1,
-                remaining,
-                retry_after: Duration::from_micros(retry_us),
-            })
-            .collect())
-    }
-
-    fn failed(&self, error: &str) -> Option<Vec<Granted>> {
-        let mut state = self.lock();
-        if state.rests_until.is_none() {
-            tracing::warn!(%error, "redis does not answer, each process limits by itself");
-        }
-        state.connection = None;
-        state.rest = (state.rest * 2).clamp(REST.0, REST.1);
-        state.rests_until = Some(Instant::now() + state.rest);
-        None
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let take = async |mut redis| call.invoke_async(&mut redis).await;
+        let answers: Vec<(u8, u32, u64)> = self.redis.ask(take).await?;
+        let granted = answers.into_iter().map(|(allowed, remaining, retry_us)| Granted {
+            allowed: allowed == 1,
+            remaining,
+            retry_after: Duration::from_micros(retry_us),
+        });
+        Some(granted.collect())
     }
 }

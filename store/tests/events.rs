@@ -3,15 +3,27 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use config::EventsSettings;
+use config::{EventsSettings, Secret};
 use store::event::{Discount, EventKind, NewEvent};
 use store::event_writer::{EventError, EventWriter};
+use store::secret::SigningKey;
 use store::{UserId, WorkflowId, event_retention};
+use test_support::TestDb;
 
 use crate::counts::{assert_counts_are_true, rows, small_community};
 
 fn settings() -> EventsSettings {
     config::Settings::defaults().unwrap().events
+}
+
+/// A writer of an installation with this secret, which has the tests' Redis; of one without when the secret is empty.
+fn writer(db: &TestDb, settings: &EventsSettings, secret: &str) -> EventWriter {
+    let mut redis = config::Settings::defaults().unwrap().redis;
+    if !secret.is_empty() {
+        redis.url = Secret::new(test_support::redis_url());
+    }
+    let key = SigningKey::new(&format!("a long secret that only tests have: {secret}")).unwrap();
+    EventWriter::start(db.pool().clone(), settings, &redis, key).unwrap()
 }
 
 fn event(kind: EventKind, workflow: u64, user: Option<u64>, address: &str) -> NewEvent {
@@ -42,7 +54,7 @@ async fn what_comes_at_once_shares_a_commit_and_is_all_there_when_answered() {
          CREATE TRIGGER note_moment AFTER INSERT ON workflow_views FOR EACH ROW INSERT INTO moments VALUES (NOW(6))",
     )
     .await;
-    let writer = EventWriter::start(db.pool().clone(), &settings());
+    let writer = writer(&db, &settings(), "");
     let events = (0..900)
         .map(|n| {
             let kind = if n % 9 == 0 { EventKind::Download } else { EventKind::View };
@@ -66,7 +78,7 @@ async fn what_comes_at_once_shares_a_commit_and_is_all_there_when_answered() {
 async fn one_that_cannot_be_recorded_spoils_it_for_nobody_else() {
     let db = small_community().await;
     db.execute("DELETE FROM workflow_views; DELETE FROM workflow_downloads").await;
-    let writer = EventWriter::start(db.pool().clone(), &settings());
+    let writer = writer(&db, &settings(), "");
     let told = record_all(
         &writer,
         vec![
@@ -100,6 +112,57 @@ async fn one_that_cannot_be_recorded_spoils_it_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn what_repeats_in_another_process_is_a_repeat_and_another_installation_is_none_of_it() {
+    let db = small_community().await;
+    db.execute("DELETE FROM workflow_views; DELETE FROM workflow_downloads").await;
+    let secret = test_support::redis_prefix();
+    let (one, two) = (writer(&db, &settings(), &secret), writer(&db, &settings(), &secret));
+    let seen = || event(EventKind::View, 1, None, "a");
+    let by_user = || event(EventKind::Download, 1, Some(2), "a");
+    assert!(
+        record_all(&one, vec![seen(), by_user()])
+            .await
+            .iter()
+            .all(|told| matches!(told, Ok(None)))
+    );
+    let others = vec![
+        seen(),
+        by_user(),
+        event(EventKind::View, 2, None, "a"),
+        event(EventKind::View, 1, None, "b"),
+    ];
+    let told = record_all(&two, others).await;
+    assert!(
+        matches!(
+            told[..],
+            [Ok(Some(Discount::Repeat)), Ok(Some(Discount::Repeat)), Ok(None), Ok(None)]
+        ),
+        "{told:?}"
+    );
+    let elsewhere = writer(&db, &settings(), &test_support::redis_prefix());
+    assert!(
+        matches!(record_all(&elsewhere, vec![seen()]).await[..], [Ok(None)]),
+        "same ids, another community"
+    );
+    // What could not be written was not done, for the other process neither.
+    db.execute("CREATE TRIGGER refuse BEFORE INSERT ON workflow_views FOR EACH ROW SIGNAL SQLSTATE '45000'")
+        .await;
+    let lost = || event(EventKind::View, 3, None, "a");
+    assert!(matches!(
+        record_all(&one, vec![lost()]).await[..],
+        [Err(EventError::Failed(_))]
+    ));
+    db.execute("DROP TRIGGER refuse").await;
+    assert!(matches!(record_all(&two, vec![lost()]).await[..], [Ok(None)]));
+    assert_eq!(
+        db.integer("SELECT COUNT(*) FROM workflow_views WHERE discount_reason = 'repeat'")
+            .await,
+        1
+    );
+    assert_counts_are_true(&db).await;
+}
+
+#[tokio::test]
 async fn a_full_queue_says_so_at_once_and_what_waits_is_recorded_when_it_can_be() {
     let db = small_community().await;
     db.execute("DELETE FROM workflow_downloads").await;
@@ -108,7 +171,7 @@ async fn a_full_queue_says_so_at_once_and_what_waits_is_recorded_when_it_can_be(
         batch: 1,
         ..settings()
     };
-    let writer = EventWriter::start(db.pool().clone(), &settings);
+    let writer = writer(&db, &settings, "");
     let mut holder = db.pool().begin().await.unwrap();
     sqlx::query("SELECT id FROM workflows WHERE id = 1 FOR UPDATE")
         .fetch_all(&mut *holder)

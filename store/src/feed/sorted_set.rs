@@ -16,22 +16,18 @@
 //! **Trouble.** Every error is a miss. After one Redis is left alone for a while, so that its absence costs one timeout and not one
 //! a page.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use config::{FeedSettings, RedisSettings};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Script};
-use tokio::time::timeout;
 
 use super::Key;
+use crate::redis_guard::{Connection, RedisGuard, is_wrong_type};
 use crate::{StoreError, UserId};
 
 /// Beginning of every key.
 const PREFIX: &str = "cookbook:feed";
-
-/// First and longest time that Redis is left alone after it failed.
-const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
 /// Members read at once. A page needs about half as many; those of one second before its cursor come along.
 const READ: usize = 128;
@@ -91,12 +87,9 @@ pub struct FeedCache {
 }
 
 struct Shared {
-    client: redis::Client,
-    limit: Duration,
+    redis: RedisGuard<Connected>,
     ttl_s: u64,
     cap: usize,
-    connected: tokio::sync::Mutex<Option<Connected>>,
-    breaker: Mutex<Breaker>,
     add: Script,
     finish: Script,
 }
@@ -106,11 +99,6 @@ struct Connected {
     redis: MultiplexedConnection,
     /// Beginning of the server's `run_id`.
     server: Arc<str>,
-}
-
-struct Breaker {
-    rest: Duration,
-    open_until: Option<Instant>,
 }
 
 impl std::fmt::Debug for FeedCache {
@@ -145,23 +133,17 @@ pub(super) struct Filling {
 impl FeedCache {
     /// Nothing is connected yet: Redis may come and go. With a malformed URL, which `Wake::start` refuses, there is none.
     pub fn new(redis: &RedisSettings, feed: &FeedSettings) -> Self {
-        let Some(client) = redis::Client::open(redis.url.expose()).ok().filter(|_| !redis.url.is_empty()) else {
-            return Self::none();
-        };
+        let guarded = RedisGuard::new(redis, "feeds are read from the database").ok().flatten();
         Self {
-            shared: Some(Arc::new(Shared {
-                client,
-                limit: redis.timeout(),
-                ttl_s: feed.redis_ttl_s,
-                cap: feed.cap as usize,
-                connected: tokio::sync::Mutex::default(),
-                breaker: Mutex::new(Breaker {
-                    rest: REST.0,
-                    open_until: None,
-                }),
-                add: Script::new(ADD),
-                finish: Script::new(FINISH),
-            })),
+            shared: guarded.map(|redis| {
+                Arc::new(Shared {
+                    redis,
+                    ttl_s: feed.redis_ttl_s,
+                    cap: feed.cap as usize,
+                    add: Script::new(ADD),
+                    finish: Script::new(FINISH),
+                })
+            }),
         }
     }
 
@@ -174,10 +156,8 @@ impl FeedCache {
     pub(super) async fn read(&self, name: SetName, before: Key, want: usize) -> Option<Cached> {
         let shared = self.shared.as_ref()?;
         shared
-            .attempt(async {
-                let Connected { mut redis, server } = shared.connection().await?;
-                shared.read(&mut redis, &name.of(&server), before, want).await
-            })
+            .redis
+            .ask(async |Connected { mut redis, server }| shared.read(&mut redis, &name.of(&server), before, want).await)
             .await?
     }
 
@@ -187,8 +167,8 @@ impl FeedCache {
         let mut mark = [b'm'; 9];
         mark[1..].copy_from_slice(&rand::random::<[u8; 8]>());
         shared
-            .attempt(async {
-                let Connected { mut redis, server } = shared.connection().await?;
+            .redis
+            .ask(async |Connected { mut redis, server }| {
                 let set = name.of(&server);
                 redis::pipe()
                     .atomic()
@@ -210,8 +190,8 @@ impl FeedCache {
     pub(super) async fn finish_fill(&self, filling: Filling, keys: &[Key], floor: Key) {
         let Some(shared) = self.shared.as_ref() else { return };
         shared
-            .attempt(async {
-                let Connected { mut redis, server } = shared.connection().await?;
+            .redis
+            .ask(async |Connected { mut redis, server }| {
                 let mut finish = shared.finish.prepare_invoke();
                 finish.key(filling.name.of(&server)).arg(&filling.mark[..]).arg(shared.ttl_s);
                 finish.arg(floor.at_s).arg(&floor_member(floor)[..]);
@@ -231,8 +211,8 @@ impl FeedCache {
         };
         for names in sets.chunks(ADDED_AT_ONCE) {
             let added = shared
-                .attempt(async {
-                    let Connected { mut redis, server } = shared.connection().await?;
+                .redis
+                .ask(async |Connected { mut redis, server }| {
                     let mut pipe = Pipeline::with_capacity(names.len());
                     for name in names {
                         pipe.cmd("EVALSHA")
@@ -262,7 +242,7 @@ impl FeedCache {
     /// Redis refused or was not there.
     pub async fn measure(&self, prefix_of_user: UserId) -> Result<Option<u64>, StoreError> {
         let Some(shared) = self.shared.as_ref() else { return Ok(None) };
-        let mut redis = shared.client.get_multiplexed_async_connection().await?;
+        let mut redis = shared.redis.connect().await?.redis;
         let keys: Vec<String> = redis::cmd("KEYS")
             .arg(format!("{PREFIX}:*:{prefix_of_user}:*"))
             .query_async(&mut redis)
@@ -339,61 +319,18 @@ impl Shared {
             }
         }
     }
+}
 
-    /// Does something with Redis in the time that it has, and notes how that went. None when it failed, or when Redis is left alone.
-    async fn attempt<T>(&self, work: impl Future<Output = Result<T, RedisError>>) -> Option<T> {
-        if self.is_left_alone() {
-            return None;
-        }
-        match timeout(self.limit, work).await {
-            Ok(Ok(done)) => {
-                self.breaker().rest = REST.0;
-                Some(done)
-            }
-            // Somebody else's value under our name, until it is read. The others are well.
-            Ok(Err(error)) if is_wrong_type(&error) => None,
-            Ok(Err(error)) => {
-                self.failed(&error.to_string()).await;
-                None
-            }
-            Err(_) => {
-                self.failed("timed out").await;
-                None
-            }
-        }
-    }
-
-    async fn connection(&self) -> Result<Connected, RedisError> {
-        let mut connected = self.connected.lock().await;
-        if let Some(connected) = connected.as_ref() {
-            return Ok(connected.clone());
-        }
-        let mut redis = self.client.get_multiplexed_async_connection().await?;
+impl Connection for Connected {
+    async fn connect(client: &redis::Client) -> Result<Self, RedisError> {
+        let mut redis = client.get_multiplexed_async_connection().await?;
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
         let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
         for script in [ADD, FINISH] {
             redis::cmd("SCRIPT").arg("LOAD").arg(script).exec_async(&mut redis).await?;
         }
         let server = run_id.chars().take(12).collect::<String>().into();
-        Ok(connected.insert(Connected { redis, server }).clone())
-    }
-
-    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_left_alone(&self) -> bool {
-        self.breaker().open_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    async fn failed(&self, error: &str) {
-        *self.connected.lock().await = None;
-        let mut breaker = self.breaker();
-        if breaker.rest == REST.0 {
-            tracing::warn!(%error, "redis does not answer, feeds are read from the database");
-        }
-        breaker.open_until = Some(Instant::now() + breaker.rest);
-        breaker.rest = (breaker.rest * 2).min(REST.1);
+        Ok(Self { redis, server })
     }
 }
 
@@ -406,11 +343,6 @@ impl SetName {
         } = self;
         format!("{PREFIX}:{generation}:{server}:{user}:{version}")
     }
-}
-
-/// Whether there is something else than a sorted set under our name. A pipeline's error has no code of its own, only those of its commands.
-fn is_wrong_type(error: &RedisError) -> bool {
-    error.to_string().contains("WRONGTYPE")
 }
 
 /// Deletes what is none of ours under our name.

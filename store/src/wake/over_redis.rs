@@ -5,56 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{Hint, Waiters};
+use crate::redis_guard::RedisGuard;
 
 /// Channel of the hints.
 const CHANNEL: &str = "cookbook:wake";
 
-/// First and longest time that Redis is left alone after it failed.
+/// First and longest wait before hints are listened for again.
 const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-
-/// A circuit breaker: after a failure Redis is left alone for a while, and longer each time, so that its absence costs nothing.
-struct Breaker {
-    rest: Duration,
-    open_until: Option<Instant>,
-}
-
-impl Breaker {
-    fn new() -> Self {
-        Self {
-            rest: REST.0,
-            open_until: None,
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.open_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn succeeded(&mut self) {
-        if self.open_until.is_some() {
-            tracing::info!("redis is back, wake-up hints reach other processes again");
-        }
-        *self = Self::new();
-    }
-
-    fn failed(&mut self, error: &str) {
-        if self.open_until.is_none() {
-            tracing::warn!(%error, "redis does not answer, other processes find new jobs by looking");
-        }
-        self.open_until = Some(Instant::now() + self.rest);
-        self.rest = (self.rest * 2).min(REST.1);
-    }
-}
 
 /// Publishes hints as they come, each queue once for all hints that are waiting.
 pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: mpsc::Receiver<Hint>) {
-    let mut breaker = Breaker::new();
-    let mut connection: Option<MultiplexedConnection> = None;
+    let redis: RedisGuard = RedisGuard::of(client, limit, "other processes find new jobs by looking");
     let mut batch = Vec::new();
     while hints.recv_many(&mut batch, super::OUTBOX).await > 0 {
         let mut queues = BTreeSet::new();
@@ -68,38 +33,14 @@ pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: m
             }
         }
         for queue in queues {
-            if breaker.is_open() {
-                continue;
-            }
-            match timeout(limit, publish_one(&client, &mut connection, &queue)).await {
-                Ok(Ok(())) => breaker.succeeded(),
-                Ok(Err(error)) => {
-                    connection = None;
-                    breaker.failed(&error.to_string());
-                }
-                Err(_) => {
-                    connection = None;
-                    breaker.failed("timed out");
-                }
-            }
+            let publish = async |mut redis| redis::cmd("PUBLISH").arg(CHANNEL).arg(queue).exec_async(&mut redis).await;
+            redis.ask(publish).await;
         }
         for answer in flushes {
             // Whoever asked may be gone.
             let _ = answer.send(());
         }
     }
-}
-
-async fn publish_one(
-    client: &redis::Client,
-    connection: &mut Option<MultiplexedConnection>,
-    queue: &str,
-) -> Result<(), redis::RedisError> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(client.get_multiplexed_async_connection().await?),
-    };
-    redis::cmd("PUBLISH").arg(CHANNEL).arg(queue).exec_async(connection).await
 }
 
 /// Passes on hints from other processes, and subscribes again whenever the connection breaks. (Our own come back too, and find
