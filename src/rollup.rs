@@ -1,11 +1,13 @@
 //! `cookbook rollup`: makes the hourly and daily numbers of any range again.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use ::config::Settings;
 use anyhow::{Context, Result, bail};
 use chrono::{NaiveDate, Utc};
 use clap::Args;
+use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
@@ -22,7 +24,7 @@ pub struct RollupArgs {
     pub to: Option<NaiveDate>,
 }
 
-/// Rolls up one day after the other, and shows how far it is. What is done stays done when it is broken off.
+/// Rolls up a range of days in their order, and shows how far it is. What is done stays done when it is broken off.
 ///
 /// # Errors
 /// The range is backwards, the database is not there, or it refused.
@@ -38,9 +40,10 @@ pub async fn run(args: RollupArgs, settings: Settings) -> Result<ExitCode> {
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} days {msg}").context("the bar's template")?;
     let bar = ProgressBar::new(days.len() as u64).with_style(style);
     let mut events = 0;
+    let mut rolled_up = pin!(jobs::roll_up_days(&db, days.iter().copied()));
     for day in &days {
         bar.set_message(day.to_string());
-        events += jobs::roll_up_day(&db, *day).await.with_context(|| format!("roll up {day}"))?;
+        events += rolled_up.try_next().await?.unwrap_or_default();
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -5,16 +5,19 @@
 
 pub mod catalogue;
 mod live_version;
+mod load;
 mod log;
+mod secret;
 mod settings;
 mod synonyms;
 
 pub use live_version::{LiveVersion, NotALiveVersion};
+pub use load::{DEFAULTS, SettingsError};
 pub use log::{Hush, LogFormat, hush, init_logging};
+pub use secret::Secret;
 pub use settings::{
-    AddressPolicy, AuthSettings, CommunitySettings, DEFAULTS, DataSettings, DatabaseSettings, EventsSettings, FeedSettings,
-    FilesSettings, HttpSettings, IndexSettings, JobsSettings, LimitsSettings, LogSettings, MailSettings, ParserSettings,
-    RecommendationSettings, RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Secret, Settings, SettingsError,
-    SimilarSettings, TrendingSettings,
+    AddressPolicy, AuthSettings, CommunitySettings, DataSettings, DatabaseSettings, EventsSettings, FeedSettings, FilesSettings,
+    HttpSettings, IndexSettings, JobsSettings, LimitsSettings, LogSettings, MailSettings, ParserSettings, RecommendationSettings,
+    RedisSettings, ScheduleSettings, SearchLogSettings, SearchSettings, Settings, SimilarSettings, TrendingSettings,
 };
 pub use synonyms::{Synonyms, SynonymsError};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::ChronoUtc;
 
-use crate::settings::{LogSettings, SettingsError};
+use crate::SettingsError;
+use crate::settings::LogSettings;
 
 /// Who reads the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{NaiveDate, TimeDelta};
-use jobs::roll_up_day;
+use futures::TryStreamExt;
+use jobs::roll_up_days;
 use jobs::tally::Tally;
 use polars::prelude::{Column, DataFrame, ParquetReader, ParquetWriter, SerReader};
 use store::stats::{Counts, Events};
@@ -220,9 +221,7 @@ async fn main() -> Result<()> {
 
     forget_peak();
     let start = Instant::now();
-    for day in days() {
-        roll_up_day(db.pool(), day).await?;
-    }
+    roll_up_days(db.pool(), days()).try_collect::<Vec<_>>().await?;
     print(
         "the job, from MySQL to MySQL",
         events,
@@ -237,9 +236,7 @@ async fn main() -> Result<()> {
     );
 
     let start = Instant::now();
-    for day in days() {
-        roll_up_day(db.pool(), day).await?;
-    }
+    roll_up_days(db.pool(), days()).try_collect::<Vec<_>>().await?;
     print("the job again, when nothing is new", events, start.elapsed(), "");
 
     let start = Instant::now();

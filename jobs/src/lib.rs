@@ -55,5 +55,5 @@ pub use make_report::make_report;
 pub use reconcile_counts::reconcile;
 pub use report::calendar::span_of_days;
 pub use retire_events::retire_events;
-pub use roll_up::{CountBy, counts_between, roll_up_day};
+pub use roll_up::{CountBy, counts_between, roll_up_day, roll_up_days};
 pub use run::{Workers, run};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use store::event_archive::{EventTable, kept_from};
 use store::queue::RollUp;
 use store::stat_totals::{Label, labels};
@@ -19,6 +20,9 @@ const MARKS: u32 = 200_000;
 /// Events read at once, of 28 bytes each.
 const EVENTS: usize = 1 << 16;
 
+/// Days rolled up at once, each on a connection of its own: while the server writes one, it reads the other.
+const AT_ONCE: usize = 2;
+
 /// Whether anything was marked. Asked at every tick.
 pub(crate) async fn is_needed(db: &mut Conn) -> Result<bool, StoreError> {
     stats::is_any_marked(db).await
@@ -29,18 +33,23 @@ pub(crate) async fn run(context: Context, _job: RollUp) -> anyhow::Result<()> {
     loop {
         let marks = stats::marks(&mut *context.db.acquire().await?, MARKS).await?;
         let days: BTreeSet<NaiveDate> = marks.iter().map(|mark| mark.at.date_naive()).collect();
-        // In order, which is also the order of others.
-        for day in &days {
-            roll_up_day(&context.db, *day).await?;
-        }
+        let of_events = roll_up_days(&context.db, days.iter().copied());
+        let events = of_events.try_fold(0, async |all, events| Ok(all + events)).await?;
         stats::forget(&mut *context.db.acquire().await?, &marks).await?;
         if !days.is_empty() {
-            tracing::debug!(days = days.len(), marks = marks.len(), "rolled up");
+            tracing::debug!(days = days.len(), marks = marks.len(), events, "rolled up");
         }
         if marks.len() < MARKS as usize {
             return Ok(());
         }
     }
+}
+
+/// Rolls days up, [`AT_ONCE`] of them at once, and gives how many events were read of each, in their order. Ends with the first error; what
+/// was rolled up by then stays so.
+pub fn roll_up_days(db: &Db, days: impl IntoIterator<Item = NaiveDate>) -> impl Stream<Item = anyhow::Result<usize>> {
+    let rolled_up = stream::iter(days).map(async |day| roll_up_day(db, day).await.with_context(|| format!("roll up {day}")));
+    rolled_up.buffered(AT_ONCE)
 }
 
 /// Replaces the rows of a UTC day by what its events say now, and gives how many events were read. Views and downloads that were dropped

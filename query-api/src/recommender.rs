@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use indexer::{Likeness, LikenessKind};
-use store::recommendation::{self, ActKind, Card, Interest, Listed, Rules, arrange, explore_order, profile};
+use store::recommendation::{self, ActKind, Interest, Listed, Rules, arrange, explore_order, profile};
 use store::trending::Span;
+use store::workflow::{self, Card};
 use store::{UserId, WorkflowId};
 
 use crate::context::ApiContext;
@@ -85,7 +86,7 @@ pub(crate) async fn recommend(context: &ApiContext, me: UserId, limit: usize) ->
     let mut mine = profile(settings, acts);
     let ids: Vec<WorkflowId> = mine.iter().map(|interest| interest.workflow).collect();
     // What cannot be named any more leads nowhere either.
-    let sources: HashMap<WorkflowId, Card> = by_id(recommendation::cards(&mut db, me, &ids).await?);
+    let sources: HashMap<WorkflowId, Card> = by_id(workflow::cards(&mut db, Some(me), &ids).await?);
     mine.retain(|interest| sources.contains_key(&interest.workflow));
     let ids: Vec<WorkflowId> = mine.iter().map(|interest| interest.workflow).collect();
     let neighbours = recommendation::neighbours(&mut db, &ids).await?;
@@ -190,7 +191,7 @@ async fn shown(
     wanted: &[WorkflowId],
 ) -> Result<HashMap<WorkflowId, Card>, ApiError> {
     let mut db = context.connection().await?;
-    let mut cards = by_id(recommendation::cards(&mut db, me, wanted).await?);
+    let mut cards = by_id(workflow::cards(&mut db, Some(me), wanted).await?);
     // One of each content: of a rack that was uploaded many times, each would bring all the others.
     let by_content: HashMap<[u8; 32], WorkflowId> = cards.values().filter_map(|card| Some((card.content()?, card.id))).collect();
     let ids: Vec<WorkflowId> = by_content.into_values().collect();

@@ -77,6 +77,12 @@ pub struct Compared {
     pub found: Vec<Counted>,
 }
 
+/// The next rows of a kind.
+struct Step {
+    last: Option<u64>,
+    rows: i64,
+}
+
 /// Rows compared in one step, where nobody says otherwise.
 const STEP: u32 = 2000;
 
@@ -102,52 +108,27 @@ pub async fn differences(db: &mut Conn) -> Result<Vec<Counted>, StoreError> {
 /// # Errors
 /// The database refused.
 pub async fn differences_after(db: &mut Conn, kind: Kind, after: u64, limit: u32) -> Result<Option<Compared>, StoreError> {
-    let (last, rows) = match kind {
-        Kind::Users => {
-            let step = sqlx::query!(
-                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM users WHERE id > ? ORDER BY id LIMIT ?) AS step"#,
+    // The statement is checked against each table when this is compiled.
+    macro_rules! step {
+        ($table:literal) => {
+            sqlx::query_as!(
+                Step,
+                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM "#
+                    + $table
+                    + " WHERE id > ? ORDER BY id LIMIT ?) AS step",
                 after,
                 limit
-            );
-            let step = step.fetch_one(&mut *db).await?;
-            (step.last, step.rows)
-        }
-        Kind::Workflows => {
-            let step = sqlx::query!(
-                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM workflows WHERE id > ? ORDER BY id LIMIT ?) AS step"#,
-                after,
-                limit
-            );
-            let step = step.fetch_one(&mut *db).await?;
-            (step.last, step.rows)
-        }
-        Kind::Tags => {
-            let step = sqlx::query!(
-                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM workflow_tags WHERE id > ? ORDER BY id LIMIT ?) AS step"#,
-                after,
-                limit
-            );
-            let step = step.fetch_one(&mut *db).await?;
-            (step.last, step.rows)
-        }
-        Kind::Comments => {
-            let step = sqlx::query!(
-                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM workflow_comments WHERE id > ? ORDER BY id LIMIT ?) AS step"#,
-                after,
-                limit
-            );
-            let step = step.fetch_one(&mut *db).await?;
-            (step.last, step.rows)
-        }
-        Kind::Collections => {
-            let step = sqlx::query!(
-                r#"SELECT MAX(id) AS last, COUNT(*) AS "rows!: i64" FROM (SELECT id FROM workflow_collections WHERE id > ? ORDER BY id LIMIT ?) AS step"#,
-                after,
-                limit
-            );
-            let step = step.fetch_one(&mut *db).await?;
-            (step.last, step.rows)
-        }
+            )
+            .fetch_one(&mut *db)
+            .await?
+        };
+    }
+    let Step { last, rows } = match kind {
+        Kind::Users => step!("users"),
+        Kind::Workflows => step!("workflows"),
+        Kind::Tags => step!("workflow_tags"),
+        Kind::Comments => step!("workflow_comments"),
+        Kind::Collections => step!("workflow_collections"),
     };
     let Some(last) = last else { return Ok(None) };
     let found = match kind {

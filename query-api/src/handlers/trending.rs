@@ -6,7 +6,8 @@ use axum::extract::{Query, State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use store::trending::{self, Board, BoardLine, Card, CreatorCard, Parts, Span};
+use store::trending::{self, Board, BoardLine, CreatorCard, Parts, Span};
+use store::workflow::{self, Card};
 use store::{UserId, WorkflowId};
 use utoipa::{IntoParams, ToSchema};
 
@@ -199,7 +200,7 @@ pub(crate) async fn list_trending(
     let mut cards: HashMap<WorkflowId, Card> = if ids.is_empty() {
         HashMap::new()
     } else {
-        let cards = trending::visible_cards(&mut *context.connection().await?, &ids).await?;
+        let cards = workflow::cards(&mut *context.connection().await?, None, &ids).await?;
         cards.into_iter().map(|card| (card.id, card)).collect()
     };
     let items = shown

@@ -2,11 +2,18 @@
 //!
 //! Reading everything that all followees ever did to find the newest few would take seconds. So time is walked back in windows, each longer
 //! than the one before, until there is enough: a followee costs one look into the index a window, and partitions outside it stay shut.
+//!
+//! Followees are asked for first and then written into the statement. Joined to it, the servers would find an author's activities by the
+//! author alone and look at the time of each: all of a month's, where a few hours' are wanted.
 
 use chrono::{DateTime, Utc};
+use sqlx::{MySql, QueryBuilder, Row};
 
 use super::Key;
 use crate::{Conn, StoreError, UserId};
+
+/// Followees in one statement. Of lists of more than 1000 MariaDB makes a table (`in_predicate_conversion_threshold`).
+const AUTHORS: usize = 500;
 
 /// Length of the first window: what a person with some hundred followees fills a page from.
 const FIRST_S: i64 = 12 * 3600;
@@ -37,21 +44,17 @@ pub(super) async fn pull(
     until: Key,
     want: usize,
 ) -> Result<Vec<Key>, StoreError> {
+    let authors = followees(db, viewer, whose).await?;
     let mut found = Vec::new();
     let mut before = before;
     let mut span = FIRST_S;
     let mut newest = before.at_s.min(Utc::now().timestamp());
-    while found.len() < want {
+    while found.len() < want && !authors.is_empty() {
         let start = Key {
             at_s: newest.saturating_sub(span).max(until.at_s).max(0),
             id: 0,
         };
-        let limit = u32::try_from(want - found.len()).unwrap_or(u32::MAX);
-        found.extend(match whose {
-            Whose::All => window_of_all(db, viewer, start.at(), before, limit).await?,
-            Whose::Copied => window_of_copied(db, viewer, start.at(), before, limit).await?,
-            Whose::Merged => window_of_merged(db, viewer, start.at(), before, limit).await?,
-        });
+        found.extend(window(db, &authors, start.at(), before, want - found.len()).await?);
         if start.at_s <= until.at_s {
             break;
         }
@@ -64,92 +67,70 @@ pub(super) async fn pull(
     Ok(found)
 }
 
-async fn window_of_all(
-    db: &mut Conn,
-    viewer: UserId,
-    start: DateTime<Utc>,
-    before: Key,
-    limit: u32,
-) -> Result<Vec<Key>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT STRAIGHT_JOIN activity.id, activity.created_at AS "at!: DateTime<Utc>"
-        FROM user_follows AS follow FORCE INDEX (unique_follow)
-        JOIN user_activities AS activity FORCE INDEX (idx_user_id) ON activity.user_id = follow.following_id
-        WHERE follow.follower_id = ? AND activity.created_at >= ? AND activity.created_at <= ?
-          AND (activity.created_at < ? OR activity.id < ?)
-        ORDER BY activity.created_at DESC, activity.id DESC
-        LIMIT ?
-        "#,
-        viewer,
-        start,
-        before.at(),
-        before.at(),
-        before.id,
-        limit
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| Key::new(row.at, row.id)).collect())
+/// Whom somebody follows, of those whose activities are wanted.
+async fn followees(db: &mut Conn, viewer: UserId, whose: Whose) -> Result<Vec<UserId>, StoreError> {
+    Ok(match whose {
+        Whose::All => {
+            sqlx::query_scalar!(
+                r#"SELECT following_id AS "id: UserId" FROM user_follows FORCE INDEX (unique_follow) WHERE follower_id = ?"#,
+                viewer
+            )
+            .fetch_all(db)
+            .await?
+        }
+        Whose::Copied => sqlx::query_scalar!(
+            r#"SELECT STRAIGHT_JOIN follow.following_id AS "id: UserId" FROM user_follows AS follow FORCE INDEX (unique_follow)
+                   LEFT JOIN feed_pulled_authors AS pulled ON pulled.author_id = follow.following_id AND NOT pulled.is_leaving
+                   WHERE follow.follower_id = ? AND pulled.author_id IS NULL"#,
+            viewer
+        )
+        .fetch_all(db)
+        .await?,
+        Whose::Merged => {
+            sqlx::query_scalar!(
+                r#"SELECT STRAIGHT_JOIN pulled.author_id AS "id: UserId" FROM feed_pulled_authors AS pulled
+                   JOIN user_follows AS follow FORCE INDEX (unique_follow)
+                     ON follow.follower_id = ? AND follow.following_id = pulled.author_id"#,
+                viewer
+            )
+            .fetch_all(db)
+            .await?
+        }
+    })
 }
 
-async fn window_of_copied(
+/// Up to `limit` keys of these people from `start` on and before a key, the newest first.
+async fn window(
     db: &mut Conn,
-    viewer: UserId,
+    authors: &[UserId],
     start: DateTime<Utc>,
     before: Key,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<Key>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT STRAIGHT_JOIN activity.id, activity.created_at AS "at!: DateTime<Utc>"
-        FROM user_follows AS follow FORCE INDEX (unique_follow)
-        LEFT JOIN feed_pulled_authors AS pulled ON pulled.author_id = follow.following_id AND NOT pulled.is_leaving
-        JOIN user_activities AS activity FORCE INDEX (idx_user_id) ON activity.user_id = follow.following_id
-        WHERE follow.follower_id = ? AND activity.created_at >= ? AND activity.created_at <= ?
-          AND (activity.created_at < ? OR activity.id < ?)
-          AND pulled.author_id IS NULL
-        ORDER BY activity.created_at DESC, activity.id DESC
-        LIMIT ?
-        "#,
-        viewer,
-        start,
-        before.at(),
-        before.at(),
-        before.id,
-        limit
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| Key::new(row.at, row.id)).collect())
-}
-
-async fn window_of_merged(
-    db: &mut Conn,
-    viewer: UserId,
-    start: DateTime<Utc>,
-    before: Key,
-    limit: u32,
-) -> Result<Vec<Key>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT STRAIGHT_JOIN activity.id, activity.created_at AS "at!: DateTime<Utc>"
-        FROM feed_pulled_authors AS pulled
-        JOIN user_follows AS follow FORCE INDEX (unique_follow)
-          ON follow.follower_id = ? AND follow.following_id = pulled.author_id
-        JOIN user_activities AS activity FORCE INDEX (idx_user_id) ON activity.user_id = pulled.author_id
-        WHERE activity.created_at >= ? AND activity.created_at <= ? AND (activity.created_at < ? OR activity.id < ?)
-        ORDER BY activity.created_at DESC, activity.id DESC
-        LIMIT ?
-        "#,
-        viewer,
-        start,
-        before.at(),
-        before.at(),
-        before.id,
-        limit
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| Key::new(row.at, row.id)).collect())
+    let literal = |at: DateTime<Utc>| at.format("'%Y-%m-%d %H:%M:%S'");
+    let mut found = Vec::new();
+    for group in authors.chunks(AUTHORS) {
+        let mut statement =
+            QueryBuilder::<MySql>::new("SELECT id, created_at FROM user_activities FORCE INDEX (idx_user_id) WHERE user_id IN (");
+        let mut ids = statement.separated(",");
+        for author in group {
+            ids.push(author);
+        }
+        statement.push(format_args!(
+            ") AND created_at >= {start} AND created_at <= {end} AND (created_at < {end} OR id < {})
+             ORDER BY created_at DESC, id DESC LIMIT {limit}",
+            before.id,
+            start = literal(start),
+            end = literal(before.at()),
+        ));
+        // Nothing but numbers and times: not prepared, since it is another statement each time.
+        for row in sqlx::raw_sql(statement.into_sql()).fetch_all(&mut *db).await? {
+            found.push(Key::new(row.try_get(1)?, row.try_get(0)?));
+        }
+    }
+    if authors.len() > AUTHORS {
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+    }
+    Ok(found)
 }

@@ -6,14 +6,14 @@
 //! pure and stands here, since both the job's side (which measures it) and the API (which shows it) use it.
 
 mod acts;
-mod cards;
+mod candidates;
 mod dismissals;
 mod generations;
 mod interest;
 mod rank;
 
 pub use acts::{PersonActs, acts_of, acts_of_group, newest_act, user_groups};
-pub use cards::{Card, Twin, cards, facts, newest, of_followees, twins};
+pub use candidates::{Twin, facts, newest, of_followees, twins};
 pub use dismissals::{DismissedWorkflow, add as dismiss, list as dismissed, remove as undismiss};
 pub use generations::{
     Current, Generation, Neighbour, add_neighbours, begin, current, is_first_wanted, neighbours, neighbours_of, publish,

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::{BoardLine, CreatorLine, Generation, Span, board, creator_board, current};
@@ -66,24 +68,9 @@ impl Boards {
         let Some(generation) = kept.generation(db).await? else {
             return Ok(None);
         };
-        if let Some(board) = kept.workflows.get(&span).filter(|board| board.generation == generation) {
-            return Ok(Some(board.clone()));
-        }
+        let read = async || board(&mut *db.acquire().await?, generation.id, span).await;
         let key = Key::TrendingWorkflows { generation, span };
-        let lines = match self.cache.get(&key).await {
-            Some(lines) => lines,
-            None => {
-                let lines: Vec<BoardLine> = board(&mut *db.acquire().await?, generation.id, span).await?;
-                self.cache.put(&key, &lines, KEEP).await;
-                lines
-            }
-        };
-        let board = Board {
-            generation,
-            lines: lines.into(),
-        };
-        kept.workflows.insert(span, board.clone());
-        Ok(Some(board))
+        self.read(&mut kept.workflows, generation, &key, span, read).await.map(Some)
     }
 
     /// The current board of creators; none before the first generation.
@@ -95,24 +82,41 @@ impl Boards {
         let Some(generation) = kept.generation(db).await? else {
             return Ok(None);
         };
-        if let Some(board) = kept.creators.get(&span).filter(|board| board.generation == generation) {
-            return Ok(Some(board.clone()));
-        }
+        let read = async || creator_board(&mut *db.acquire().await?, generation.id, span).await;
         let key = Key::TrendingCreators { generation, span };
-        let lines = match self.cache.get(&key).await {
+        self.read(&mut kept.creators, generation, &key, span, read).await.map(Some)
+    }
+
+    /// What is kept here, else in Redis, else what is `read`, which both keep then.
+    async fn read<T, R>(
+        &self,
+        kept: &mut HashMap<Span, Lines<T>>,
+        generation: Generation,
+        key: &Key,
+        span: Span,
+        read: impl FnOnce() -> R,
+    ) -> Result<Lines<T>, StoreError>
+    where
+        T: Clone + Serialize + DeserializeOwned,
+        R: Future<Output = Result<Vec<T>, StoreError>>,
+    {
+        if let Some(lines) = kept.get(&span).filter(|lines| lines.generation == generation) {
+            return Ok(lines.clone());
+        }
+        let lines = match self.cache.get(key).await {
             Some(lines) => lines,
             None => {
-                let lines: Vec<CreatorLine> = creator_board(&mut *db.acquire().await?, generation.id, span).await?;
-                self.cache.put(&key, &lines, KEEP).await;
+                let lines: Vec<T> = read().await?;
+                self.cache.put(key, &lines, KEEP).await;
                 lines
             }
         };
-        let board = CreatorBoard {
+        let lines = Lines {
             generation,
             lines: lines.into(),
         };
-        kept.creators.insert(span, board.clone());
-        Ok(Some(board))
+        kept.insert(span, lines.clone());
+        Ok(lines)
     }
 }
 

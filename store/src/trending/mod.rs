@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use boards::{Board, Boards, CreatorBoard, Lines};
 pub use generations::{Scored, add_creators, add_workflows, begin, creator_scores, current, publish, scores};
-pub use rows::{BoardLine, Card, CreatorCard, CreatorLine, board, creator_board, visible_cards, visible_creators};
+pub use rows::{BoardLine, CreatorCard, CreatorLine, board, creator_board, visible_creators};
 pub use signals::{
     GroupSize, Item, Signal, attention, attention_versions, day_versions, discounted_users, group_sizes, items,
     replace_attention, signals,

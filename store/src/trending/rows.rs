@@ -1,8 +1,7 @@
-//! Reading a generation, and what of it may be shown.
+//! Reading a generation, and which creators of it may be shown.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Parts, Span};
@@ -110,57 +109,6 @@ pub async fn creator_board(db: &mut Conn, generation: u64, span: Span) -> Result
             parts: serde_json::from_str(&row.parts).unwrap_or_default(),
         })
         .collect())
-}
-
-/// A workflow as it is listed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Card {
-    /// Which.
-    pub id: WorkflowId,
-    /// Title.
-    pub title: String,
-    /// Unique name for addresses.
-    pub slug: String,
-    /// `audio_effect`, `instrument`, `midi_effect` or `drum`.
-    pub kind: String,
-    /// Genre.
-    pub genre: Option<String>,
-    /// When it became visible.
-    pub published_at: Option<DateTime<Utc>>,
-    /// Downloads.
-    pub downloads: i32,
-    /// Likes.
-    pub likes: i32,
-    /// Its author.
-    pub author: UserId,
-    /// The author's handle.
-    pub username: String,
-    /// The author's display name.
-    pub display_name: Option<String>,
-}
-
-/// Those of these workflows that everybody may see now, in whatever order.
-///
-/// # Errors
-/// The database refused.
-pub async fn visible_cards(db: &mut Conn, workflows: &[WorkflowId]) -> Result<Vec<Card>, StoreError> {
-    let wanted = serde_json::to_string(workflows)?;
-    Ok(sqlx::query_as!(
-        Card,
-        r#"SELECT STRAIGHT_JOIN w.id AS "id: WorkflowId", w.title, w.slug,
-             COALESCE(CAST(w.kind AS CHAR), CAST(w.rack_type AS CHAR)) AS "kind!: String",
-             w.genre, COALESCE(w.published_at, w.created_at) AS published_at,
-             COALESCE(w.downloads_count, 0) AS "downloads!: i32", COALESCE(w.likes_count, 0) AS "likes!: i32",
-             u.id AS "author: UserId", u.username, u.display_name
-           FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS wanted
-           JOIN workflows w FORCE INDEX (PRIMARY) ON w.id = wanted.id
-           JOIN users u FORCE INDEX (PRIMARY) ON u.id = w.user_id
-           WHERE w.is_published = TRUE AND w.taken_down_at IS NULL AND u.is_active = TRUE AND u.suspended_at IS NULL
-             AND (w.published_at IS NULL OR w.published_at <= NOW())"#,
-        wanted
-    )
-    .fetch_all(db)
-    .await?)
 }
 
 /// A creator as they are listed.

@@ -4,6 +4,7 @@
 //! taken down, and its author is active and not suspended. The parse state hides nothing: a row that another program wrote with only
 //! a title is found by its own columns.
 
+mod card;
 mod facts;
 mod lists;
 mod read;
@@ -12,6 +13,7 @@ mod write;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub use card::{Card, cards};
 pub use facts::{
     ParsedFacts, RackFile, find_rack_file, find_unnoted, note_searchable, record_failed, record_no_file, record_parsed,
     record_pending,
