@@ -156,7 +156,7 @@ pub async fn forget(db: &mut Conn, marks: &[Mark]) -> Result<(), StoreError> {
             ids.push(mark.id);
         }
         statement.push(")");
-        statement.build().persistent(false).execute(&mut *db).await?;
+        sqlx::raw_sql(statement.into_sql()).execute(&mut *db).await?;
     }
     Ok(())
 }

@@ -40,6 +40,10 @@ impl Groups {
         true
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(super) fn into_groups(self) -> Vec<Group> {
         self.groups
     }
