@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::Key;
-use super::pull::{Whose, pull};
+use super::pull::{Whose, followees, pull};
 use crate::db::BEGIN_READ_COMMITTED;
 use crate::{Conn, Db, StoreError, UserId};
 
 /// How a reader's feed is kept, as one statement saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
     /// Which of Redis' keys are good.
     pub(super) generation: u32,
@@ -16,8 +16,8 @@ pub(super) struct State {
     pub(super) version: Option<u32>,
     /// Whether a row says that it is wanted.
     pub(super) is_wanted: bool,
-    /// Whether some followees are merged when a page is read.
-    pub(super) merges: bool,
+    /// Followees who are merged in when a page is read.
+    pub(super) merged: Vec<UserId>,
 }
 
 /// How a reader's feed is kept.
@@ -25,10 +25,9 @@ pub(super) async fn state(db: &mut Conn, user: UserId) -> Result<State, StoreErr
     let row = sqlx::query!(
         r#"
         SELECT fan_out.generation, feed.version AS "version?", feed.filled_at IS NOT NULL AS "is_filled!: bool",
-               EXISTS (
-                 SELECT 1 FROM feed_pulled_authors AS pulled
-                 JOIN user_follows AS follow ON follow.follower_id = ? AND follow.following_id = pulled.author_id
-               ) AS "merges!: bool"
+               (SELECT CAST(JSON_ARRAYAGG(pulled.author_id) AS CHAR) FROM feed_pulled_authors AS pulled
+                STRAIGHT_JOIN user_follows AS follow FORCE INDEX (unique_follow)
+                  ON follow.follower_id = ? AND follow.following_id = pulled.author_id) AS "merged?: String"
         FROM feed_fan_out AS fan_out LEFT JOIN feeds AS feed ON feed.user_id = ?
         WHERE fan_out.id = 1
         "#,
@@ -41,7 +40,7 @@ pub(super) async fn state(db: &mut Conn, user: UserId) -> Result<State, StoreErr
         generation: row.generation,
         version: row.version.filter(|_| row.is_filled),
         is_wanted: row.version.is_some(),
-        merges: row.merges,
+        merged: row.merged.map_or(Ok(Vec::new()), |merged| serde_json::from_str(&merged))?,
     })
 }
 
@@ -127,7 +126,8 @@ pub async fn fill(db: &Db, user: UserId, cap: u32) -> Result<bool, StoreError> {
     sqlx::query!("DELETE FROM user_feed_cache WHERE user_id = ?", user)
         .execute(&mut *transaction)
         .await?;
-    let keys = pull(&mut transaction, user, Whose::Copied, Key::END, Key::START, cap as usize).await?;
+    let authors = followees(&mut transaction, user, Whose::Copied).await?;
+    let keys = pull(&mut transaction, &authors, Key::END, Key::START, cap as usize).await?;
     let floor = match keys.last() {
         Some(last) if keys.len() >= cap as usize => *last,
         _ => Key::START,

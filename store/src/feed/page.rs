@@ -2,7 +2,7 @@
 
 use super::cache::{self, State};
 use super::group::{Group, Groups};
-use super::pull::{Whose, pull};
+use super::pull::{Whose, followees, pull};
 use super::sorted_set::{Cached, FeedCache, SetName};
 use super::{Activity, Key, list, visible};
 use crate::{Conn, StoreError, UserId};
@@ -13,8 +13,8 @@ const SPARE: usize = 40;
 /// Of those, how many beyond what is missing are looked up at once: a look costs a millisecond, and each candidate a twentieth of one.
 const MARGIN: usize = 8;
 
-/// Candidates of each further round.
-const MORE: usize = 200;
+/// Fewest and most candidates of each further round.
+const MORE: (usize, usize) = (60, 200);
 
 /// Rounds of one page. Whoever follows people whose things are hidden one and all gets a short page, and a cursor to go on from.
 const ROUNDS: usize = 20;
@@ -61,7 +61,7 @@ impl Building {
         } else {
             (missing * self.looked_up).div_ceil(groups.max(1))
         };
-        likely.min(MORE) + MARGIN
+        likely.min(MORE.1) + MARGIN
     }
 
     /// Takes what is visible of so many candidates. False when the page is full and there is more.
@@ -109,7 +109,7 @@ impl List<'_> {
         match self {
             Self::Everybody => list::of_everybody(db, before, limit).await,
             Self::Of(user) => list::of_user(db, *user, before, limit).await,
-            Self::Pulled(viewer) => pull(db, *viewer, Whose::All, before, Key::START, want).await,
+            Self::Pulled(viewer) => pull_all(db, *viewer, before, want).await,
             Self::Kept(keeper) => keeper.candidates(db, before, want).await,
         }
     }
@@ -119,7 +119,10 @@ impl List<'_> {
         let mut building = Building::new(limit);
         let mut before = before.unwrap_or(Key::END);
         for round in 0..ROUNDS {
-            let want = if round == 0 { limit as usize + SPARE } else { MORE };
+            let want = match round {
+                0 => limit as usize + SPARE,
+                _ => building.wanted().clamp(MORE.0, MORE.1),
+            };
             let keys = self.candidates(db, before, want).await?;
             let mut left = &keys[..];
             while !left.is_empty() {
@@ -144,12 +147,12 @@ impl Keeper<'_> {
     /// What is kept, with what is merged; and below the floor what the activities themselves say.
     async fn candidates(&self, db: &mut Conn, before: Key, want: usize) -> Result<Vec<Key>, StoreError> {
         let Some(Cached { mut keys, floor }) = self.kept(db, before, want).await? else {
-            return pull(db, self.viewer, Whose::All, before, Key::START, want).await;
+            return pull_all(db, self.viewer, before, want).await;
         };
         // These are all from here on.
         let mut until = floor.or(keys.last().copied()).unwrap_or(Key::START);
-        if self.state.merges {
-            let merged = pull(db, self.viewer, Whose::Merged, before, until, want).await?;
+        if !self.state.merged.is_empty() {
+            let merged = pull(db, &self.state.merged, before, until, want).await?;
             if let Some(last) = merged.last().filter(|_| merged.len() >= want) {
                 until = until.max(*last);
             }
@@ -164,7 +167,7 @@ impl Keeper<'_> {
             && floor > Key::START
         {
             let below = floor.min(before);
-            let rest = pull(db, self.viewer, Whose::All, below, Key::START, want - keys.len()).await?;
+            let rest = pull_all(db, self.viewer, below, want - keys.len()).await?;
             keys.extend(rest);
         }
         Ok(keys)
@@ -210,6 +213,12 @@ impl Keeper<'_> {
             floor: is_all.then_some(kept.floor),
         }))
     }
+}
+
+/// Candidates from what all followees did.
+async fn pull_all(db: &mut Conn, viewer: UserId, before: Key, want: usize) -> Result<Vec<Key>, StoreError> {
+    let authors = followees(db, viewer, Whose::All).await?;
+    pull(db, &authors, before, Key::START, want).await
 }
 
 /// A page of somebody's feed. Where it is not kept, that is asked for, and the activities themselves are read meanwhile.

@@ -21,30 +21,26 @@ const FIRST_S: i64 = 12 * 3600;
 /// How much longer each window is than the one before. From half a day, the sixth reaches back 45 years.
 const GROWTH: i64 = 8;
 
-/// Whose activities.
+/// Whose activities, of all whom somebody follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
     /// All followees'.
     All,
     /// Those of followees whose activities are copied to their followers.
     Copied,
-    /// Those of followees whose activities are merged in when a page is read.
-    Merged,
 }
 
-/// Up to `want` keys, the newest first: before `before`, and not before `until`. Fewer mean that there are no more.
+/// Up to `want` keys of what some people did, the newest first: before `before`, and not before `until`. Fewer mean that there are no more.
 ///
 /// # Errors
 /// The database refused.
 pub(super) async fn pull(
     db: &mut Conn,
-    viewer: UserId,
-    whose: Whose,
+    authors: &[UserId],
     before: Key,
     until: Key,
     want: usize,
 ) -> Result<Vec<Key>, StoreError> {
-    let authors = followees(db, viewer, whose).await?;
     let mut found = Vec::new();
     let mut before = before;
     let mut span = FIRST_S;
@@ -54,7 +50,7 @@ pub(super) async fn pull(
             at_s: newest.saturating_sub(span).max(until.at_s).max(0),
             id: 0,
         };
-        found.extend(window(db, &authors, start.at(), before, want - found.len()).await?);
+        found.extend(window(db, authors, start.at(), before, want - found.len()).await?);
         if start.at_s <= until.at_s {
             break;
         }
@@ -68,7 +64,10 @@ pub(super) async fn pull(
 }
 
 /// Whom somebody follows, of those whose activities are wanted.
-async fn followees(db: &mut Conn, viewer: UserId, whose: Whose) -> Result<Vec<UserId>, StoreError> {
+///
+/// # Errors
+/// The database refused.
+pub(super) async fn followees(db: &mut Conn, viewer: UserId, whose: Whose) -> Result<Vec<UserId>, StoreError> {
     Ok(match whose {
         Whose::All => {
             sqlx::query_scalar!(
@@ -86,16 +85,6 @@ async fn followees(db: &mut Conn, viewer: UserId, whose: Whose) -> Result<Vec<Us
         )
         .fetch_all(db)
         .await?,
-        Whose::Merged => {
-            sqlx::query_scalar!(
-                r#"SELECT STRAIGHT_JOIN pulled.author_id AS "id: UserId" FROM feed_pulled_authors AS pulled
-                   JOIN user_follows AS follow FORCE INDEX (unique_follow)
-                     ON follow.follower_id = ? AND follow.following_id = pulled.author_id"#,
-                viewer
-            )
-            .fetch_all(db)
-            .await?
-        }
     })
 }
 
