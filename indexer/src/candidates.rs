@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
 use tantivy::query::{EnableScoring, Query, Scorer, Weight};
-use tantivy::{DocId, Executor, Score, Searcher, SegmentOrdinal};
+use tantivy::{DocId, Executor, Score, Searcher, SegmentOrdinal, TERMINATED};
 
 use crate::SearchError;
 use crate::collector::{Bars, Found, Matches, Pass};
@@ -15,8 +15,8 @@ use crate::rank::TextQuery;
 use crate::search::Snapshot;
 use crate::window::{Places, WINDOW};
 
-/// From how many entries of lists on a pass is shared out among threads. Fewer are read in less than a millisecond. Tests, whose indexes are
-/// small, share out too.
+/// From how many entries of lists on a pass is shared out among threads. Fewer are read in less than a millisecond. Tests have small
+/// indexes, and share out too.
 const SHARED_FROM: u64 = if cfg!(debug_assertions) { 100 } else { 50_000 };
 
 /// Fewest documents of a piece, as each opens the lists anew.
@@ -42,8 +42,7 @@ struct Piece {
     docs: Range<DocId>,
 }
 
-/// Segments of so many documents, divided for so many threads: the largest pieces first, so that what comes last is soon done. A segment may
-/// hold most of an index.
+/// Segments of so many documents, divided for so many threads, the largest pieces first: one segment may hold most of an index.
 fn pieces_of(segments: &[DocId], threads: usize) -> Vec<Piece> {
     let all: u64 = segments.iter().map(|docs| u64::from(*docs)).sum();
     let most = match threads {
@@ -95,13 +94,9 @@ impl Candidates<'_> {
                 Box::new(text.pass(reader, start..end, columns, &pass.counters, pass.scored)?)
             }
             Self::Of(weight) => {
-                let mut scorer = weight.scorer(reader, 1.0)?;
-                if scorer.doc() < start {
-                    scorer.seek(start);
-                }
+                debug_assert!(start == 0 && end == reader.max_doc(), "not divided, as it has no entries");
                 Box::new(ScoredBy {
-                    scorer,
-                    end,
+                    scorer: weight.scorer(reader, 1.0)?,
                     scores: vec![1.0; if pass.scored { WINDOW as usize } else { 0 }],
                 })
             }
@@ -167,7 +162,6 @@ impl Matches for AllOf {
 /// What a scorer of tantivy's finds.
 struct ScoredBy {
     scorer: Box<dyn Scorer>,
-    end: DocId,
     /// By place; empty where nobody asks.
     scores: Vec<Score>,
 }
@@ -177,11 +171,10 @@ impl Matches for ScoredBy {
         let start = self.scorer.doc();
         let mut places = Places::default();
         let mut doc = start;
-        let end = start.saturating_add(WINDOW).min(self.end);
-        if doc >= end {
+        if doc == TERMINATED {
             return None;
         }
-        while doc < end {
+        while doc < start.saturating_add(WINDOW) && doc != TERMINATED {
             places.set(doc - start);
             if let Some(score) = self.scores.get_mut((doc - start) as usize) {
                 *score = self.scorer.score();

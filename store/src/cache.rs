@@ -1,6 +1,7 @@
 //! Values kept in Redis for other processes and the next start: a cache, and nothing else.
 //!
-//! Whatever goes wrong (no Redis, a slow one, a value of another version) is a miss. Every key is a case of [`Key`], so that no two uses meet by chance.
+//! Whatever goes wrong (no Redis, a slow one, a value of another version) is a miss. Every key is a case of [`Key`], so that no two uses meet
+//! by chance.
 
 use std::fmt;
 use std::sync::Arc;

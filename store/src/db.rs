@@ -53,13 +53,18 @@ pub fn connect_lazy(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
         .connect_lazy_with(options))
 }
 
-/// Statements that a connection keeps prepared: as many as one meets, of the some 400 that there are. To give one up for another costs a message that
-/// has no answer, for which the next one waits 40 ms, as sqlx 0.9.0 leaves Nagle's algorithm on (#4335). All connections of all processes
-/// together may keep `max_prepared_stmt_count`, 16,382 unless that was changed.
-const STATEMENTS: usize = 200;
+/// Statements that a connection keeps prepared, unless the URL has a `statement-cache-capacity`: as many as most meet. To give one up for
+/// another costs a message that has no answer, for which the next one waits 40 ms, as sqlx 0.9.0 leaves Nagle's algorithm on (#4335). What all
+/// connections may keep together is bounded by the server: see `database.max_connections` in `config/default.toml`.
+const STATEMENTS: usize = 160;
 
 fn connect_options(settings: &DatabaseSettings) -> Result<MySqlConnectOptions, sqlx::Error> {
-    Ok(MySqlConnectOptions::from_str(settings.url.expose())?.statement_cache_capacity(STATEMENTS))
+    let url = settings.url.expose();
+    let options = MySqlConnectOptions::from_str(url)?;
+    if url.contains("statement-cache-capacity") {
+        return Ok(options);
+    }
+    Ok(options.statement_cache_capacity(STATEMENTS))
 }
 
 /// Options that every pool of this program has.

@@ -36,6 +36,7 @@ pub(crate) struct RedisGuard<C = MultiplexedConnection> {
     /// What is said when it does not answer, and when it does again.
     without: &'static str,
     state: Mutex<State<C>>,
+    connecting: tokio::sync::Mutex<()>,
 }
 
 struct State<C> {
@@ -71,6 +72,7 @@ impl<C: Connection> RedisGuard<C> {
                 rest: REST.0,
                 rests_until: None,
             }),
+            connecting: tokio::sync::Mutex::default(),
         }
     }
 
@@ -79,33 +81,41 @@ impl<C: Connection> RedisGuard<C> {
     where
         W: Future<Output = Result<T, RedisError>>,
     {
-        let open = {
-            let state = self.state();
-            if state.rests_until.is_some_and(|until| Instant::now() < until) {
-                return None;
-            }
-            state.connection.clone()
-        };
+        if self.state().rests_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
         let asked = timeout(self.limit, async {
-            let connection = match open {
-                Some(connection) => connection,
-                None => C::connect(&self.client).await?,
-            };
-            let answer = work(connection.clone()).await?;
-            Ok::<_, RedisError>((connection, answer))
+            let connection = self.connection().await?;
+            match work(connection).await {
+                // Somebody else's value under our name. Others are well.
+                Err(error) if is_wrong_type(&error) => Ok(None),
+                answer => answer.map(Some),
+            }
         });
         let error = match asked.await {
-            Ok(Ok((connection, answer))) => {
-                self.succeeded(connection);
-                return Some(answer);
+            Ok(Ok(answer)) => {
+                self.succeeded();
+                return answer;
             }
-            // Somebody else's value under our name. Others are well.
-            Ok(Err(error)) if is_wrong_type(&error) => return None,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "timed out".to_owned(),
         };
         self.failed(&error);
         None
+    }
+
+    /// The connection, which one makes for all who come meanwhile.
+    async fn connection(&self) -> Result<C, RedisError> {
+        if let Some(connection) = self.state().connection.clone() {
+            return Ok(connection);
+        }
+        let _turn = self.connecting.lock().await;
+        if let Some(connection) = self.state().connection.clone() {
+            return Ok(connection);
+        }
+        let connection = self.connect().await?;
+        self.state().connection = Some(connection.clone());
+        Ok(connection)
     }
 
     /// A connection of its own, whatever happened before: for what must be answered.
@@ -116,10 +126,8 @@ impl<C: Connection> RedisGuard<C> {
         C::connect(&self.client).await
     }
 
-    fn succeeded(&self, connection: C) {
+    fn succeeded(&self) {
         let mut state = self.state();
-        // Whoever was asking while another failed keeps what the other gave up.
-        state.connection.get_or_insert(connection);
         state.rest = REST.0;
         if state.rests_until.take().is_some() {
             tracing::info!("redis is back, no longer: {}", self.without);
@@ -127,15 +135,19 @@ impl<C: Connection> RedisGuard<C> {
     }
 
     fn failed(&self, error: &str) {
+        let now = Instant::now();
         let mut state = self.state();
-        if state.rests_until.is_none() {
-            tracing::warn!(%error, "redis does not answer: {}", self.without);
+        match state.rests_until {
+            // Whoever asked at the same time has failed for the same reason.
+            Some(until) if now < until => return,
+            Some(_) => {}
+            None => tracing::warn!(%error, "redis does not answer: {}", self.without),
         }
         let rest = state.rest;
         *state = State {
             connection: None,
             rest: (rest * 2).min(REST.1),
-            rests_until: Some(Instant::now() + rest),
+            rests_until: Some(now + rest),
         };
     }
 

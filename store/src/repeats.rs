@@ -1,16 +1,17 @@
 //! Who did the same thing a moment ago: an actor counts once in `events.repeat_s` for what they do to a workflow.
 //!
 //! Each process remembers what it let count; what it does not remember it asks Redis for, where all of an installation write it down.
-//! Without Redis, or while that does not answer, somebody who is sent to several processes may count once in each. Actors are remembered
-//! under the installation's key: neither memory nor Redis says who they are.
+//! Without Redis, or while that does not answer, somebody who is sent to several processes may count once in each. A process that dies between
+//! writing it down and its commit leaves a note of what never counted, and who tries again within that time repeats. Actors are
+//! remembered under the installation's key: neither memory nor Redis says who they are.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use config::RedisSettings;
-use redis::Pipeline;
 use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, Script};
 
 use crate::StoreError;
 use crate::event::{Discount, EventKind, NewEvent};
@@ -20,6 +21,13 @@ use crate::secret::SigningKey;
 /// Most actors that are remembered: some 60 MB. Beyond, all are forgotten, and a repeat may count.
 const MAX_REMEMBERED: usize = 1_000_000;
 
+/// Deletes what a group wrote down, where it still stands: a key that has ended may be another's by now.
+const FORGET: &str = r"
+for _, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+end
+";
+
 /// What an actor does to a workflow, under the key.
 type Deed = u128;
 
@@ -28,6 +36,9 @@ pub(crate) struct Repeats {
     window: Duration,
     key: SigningKey,
     redis: Option<RedisGuard>,
+    forget: Script,
+    /// Of this group, as what it writes down.
+    group: String,
     swept_at: Instant,
     last: HashMap<Deed, Instant>,
     /// What this group let count, and since when it had before, for when it is not committed.
@@ -43,14 +54,18 @@ impl Repeats {
         Ok(Self {
             window,
             key,
-            redis: RedisGuard::new(redis, "each process finds repeated views and downloads by itself")?,
+            // Where nothing repeats there is nothing to write down.
+            redis: RedisGuard::new(redis, "each process finds repeated views and downloads by itself")?
+                .filter(|_| !window.is_zero()),
+            forget: Script::new(FORGET),
+            group: String::new(),
             swept_at: Instant::now(),
             last: HashMap::new(),
             changed: Vec::new(),
         })
     }
 
-    /// Says of a group's events that arrived now which repeat another, and remembers the rest. What does not count anyway is not asked about.
+    /// Says of a group's events that arrived now which repeat another, and remembers the rest. What does not count anyway is left out.
     pub(crate) async fn discount(&mut self, events: impl Iterator<Item = &mut NewEvent>, now: Instant) {
         self.begin(now);
         let mut fresh = Vec::new();
@@ -74,22 +89,24 @@ impl Repeats {
 
     /// Forgets what the group did, since it was not committed: whoever tries again has not repeated anything.
     pub(crate) async fn undo(&mut self) {
-        let mut forget = redis::cmd("DEL");
         let changed: Vec<_> = self.changed.drain(..).rev().collect();
+        let mut forget = self.forget.prepare_invoke();
+        forget.arg(&self.group);
         for (deed, before) in &changed {
-            forget.arg(name(*deed));
+            forget.key(name(*deed));
             match before {
                 Some(before) => self.last.insert(*deed, *before),
                 None => self.last.remove(deed),
             };
         }
         if let Some(redis) = self.redis.as_ref().filter(|_| !changed.is_empty()) {
-            redis.ask(async |mut redis| forget.exec_async(&mut redis).await).await;
+            redis.ask(async |mut redis| forget.invoke_async::<()>(&mut redis).await).await;
         }
     }
 
     fn begin(&mut self, now: Instant) {
         self.changed.clear();
+        self.group = hex::encode(rand::random::<[u8; 8]>());
         if now.duration_since(self.swept_at) >= self.window {
             self.swept_at = now;
             let window = self.window;
@@ -141,12 +158,12 @@ impl Repeats {
 
     /// Writes down for other processes what is done, and says of each whether one of them had. Nothing had when Redis does not answer.
     async fn note_for_all(&self, deeds: &[Deed]) -> Vec<bool> {
-        let Some(redis) = self.redis.as_ref().filter(|_| !deeds.is_empty() && !self.window.is_zero()) else {
+        let Some(redis) = self.redis.as_ref().filter(|_| !deeds.is_empty()) else {
             return Vec::new();
         };
         let mut pipe = Pipeline::with_capacity(deeds.len());
         for deed in deeds {
-            let set = pipe.cmd("SET").arg(name(*deed)).arg("");
+            let set = pipe.cmd("SET").arg(name(*deed)).arg(&self.group);
             set.arg("NX")
                 .arg("PX")
                 .arg(u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX));

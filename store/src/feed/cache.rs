@@ -22,25 +22,29 @@ pub(super) struct State {
 
 /// How a reader's feed is kept.
 pub(super) async fn state(db: &mut Conn, user: UserId) -> Result<State, StoreError> {
-    let row = sqlx::query!(
+    // A row for each merged author, or one without.
+    let rows = sqlx::query!(
         r#"
         SELECT fan_out.generation, feed.version AS "version?", feed.filled_at IS NOT NULL AS "is_filled!: bool",
-               (SELECT CAST(JSON_ARRAYAGG(pulled.author_id) AS CHAR) FROM feed_pulled_authors AS pulled
-                STRAIGHT_JOIN user_follows AS follow FORCE INDEX (unique_follow)
-                  ON follow.follower_id = ? AND follow.following_id = pulled.author_id) AS "merged?: String"
+               merged.author_id AS "merged?: UserId"
         FROM feed_fan_out AS fan_out LEFT JOIN feeds AS feed ON feed.user_id = ?
+        LEFT JOIN (
+          feed_pulled_authors AS merged
+          JOIN user_follows AS follow FORCE INDEX (unique_follow) ON follow.following_id = merged.author_id
+        ) ON follow.follower_id = ?
         WHERE fan_out.id = 1
         "#,
         user,
         user
     )
-    .fetch_one(db)
+    .fetch_all(db)
     .await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     Ok(State {
         generation: row.generation,
         version: row.version.filter(|_| row.is_filled),
         is_wanted: row.version.is_some(),
-        merged: row.merged.map_or(Ok(Vec::new()), |merged| serde_json::from_str(&merged))?,
+        merged: rows.iter().filter_map(|row| row.merged).collect(),
     })
 }
 
