@@ -45,7 +45,7 @@ pub(crate) async fn run(context: Context, _job: RollUp) -> anyhow::Result<()> {
     }
 }
 
-/// Rolls days up, [`AT_ONCE`] of them at once, and gives how many events were read of each, in their order. Whoever
+/// Rolls days up, two of them at once, and gives how many events were read of each, in their order. Whoever
 /// stops at an error leaves the days before it rolled up, and those under way as they were.
 pub fn roll_up_days(db: &Db, days: impl IntoIterator<Item = NaiveDate>) -> impl Stream<Item = anyhow::Result<usize>> {
     let rolled_up = stream::iter(days).map(async |day| roll_up_day(db, day).await.with_context(|| format!("roll up {day}")));
