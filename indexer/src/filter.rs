@@ -4,9 +4,6 @@
 //! the group, so that a chosen value's siblings keep their counts. A group without a control narrows everything. Filters of HTTP
 //! parameters, of words in the search box and of other search engines' languages all become this.
 
-use std::fmt;
-use std::ops::Bound;
-
 use chrono::{DateTime, Utc};
 use config::LiveVersion;
 use config::catalogue::Edition;
@@ -14,6 +11,8 @@ use store::musical_key::MusicalKey;
 
 use crate::SearchError;
 use crate::facet::Facet;
+use crate::mixing::Harmony;
+use crate::number::{Number, Range};
 
 /// Most groups of one request: each is one bit of a mask, of which one pass over the index has 64.
 pub const MAX_GROUPS: usize = 32;
@@ -90,70 +89,6 @@ pub enum Fits {
     Anything,
 }
 
-/// A number that documents have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Number {
-    /// Tempo in beats a minute.
-    Bpm,
-    /// Mean of the ratings, 1 to 5; absent without any.
-    Rating,
-    /// Downloads.
-    Downloads,
-    /// Likes.
-    Likes,
-    /// Time of publishing, else of uploading, in seconds since 1970.
-    Uploaded,
-    /// Devices, as often as they occur, plug-ins included; absent where the file was not parsed.
-    DeviceCount,
-    /// Chains; absent where the file was not parsed.
-    ChainCount,
-    /// Macros in use; absent where the file was not parsed.
-    MacroCount,
-    /// Id of the workflow.
-    Id,
-}
-
-impl Number {
-    /// All of them.
-    pub const ALL: [Number; 9] = [
-        Number::Bpm,
-        Number::Rating,
-        Number::Downloads,
-        Number::Likes,
-        Number::Uploaded,
-        Number::DeviceCount,
-        Number::ChainCount,
-        Number::MacroCount,
-        Number::Id,
-    ];
-
-    /// Name in requests and answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Number::Bpm => "bpm",
-            Number::Rating => "rating",
-            Number::Downloads => "downloads",
-            Number::Likes => "likes",
-            Number::Uploaded => "uploaded",
-            Number::DeviceCount => "device_count",
-            Number::ChainCount => "chain_count",
-            Number::MacroCount => "macro_count",
-            Number::Id => "id",
-        }
-    }
-
-    /// The number of a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|number| number.name() == name)
-    }
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A property that documents have or have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flag {
@@ -201,99 +136,6 @@ impl Flag {
     }
 }
 
-/// A range of numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
-    /// Lower end.
-    pub min: Bound<f64>,
-    /// Upper end.
-    pub max: Bound<f64>,
-}
-
-impl Range {
-    /// Every number.
-    pub const ALL: Range = Range {
-        min: Bound::Unbounded,
-        max: Bound::Unbounded,
-    };
-
-    /// From one number to another, both included.
-    pub fn between(min: f64, max: f64) -> Self {
-        Self {
-            min: Bound::Included(min),
-            max: Bound::Included(max),
-        }
-    }
-
-    /// One number.
-    pub fn exactly(number: f64) -> Self {
-        Self::between(number, number)
-    }
-
-    /// That number and more.
-    pub fn at_least(min: f64) -> Self {
-        Self {
-            min: Bound::Included(min),
-            ..Self::ALL
-        }
-    }
-
-    /// That number and less.
-    pub fn at_most(max: f64) -> Self {
-        Self {
-            max: Bound::Included(max),
-            ..Self::ALL
-        }
-    }
-
-    /// Whether a number lies in it.
-    pub fn contains(&self, number: f64) -> bool {
-        let above = match self.min {
-            Bound::Included(min) => number >= min,
-            Bound::Excluded(min) => number > min,
-            Bound::Unbounded => true,
-        };
-        let below = match self.max {
-            Bound::Included(max) => number <= max,
-            Bound::Excluded(max) => number < max,
-            Bound::Unbounded => true,
-        };
-        above && below
-    }
-}
-
-impl std::str::FromStr for Range {
-    type Err = SearchError;
-
-    /// Reads `120`, `120-130`, `120-` or `-130`.
-    fn from_str(text: &str) -> Result<Self, SearchError> {
-        let wrong = || SearchError::BadRange(text.chars().take(40).collect());
-        let end = |part: &str| -> Result<Option<f64>, SearchError> {
-            let part = part.trim();
-            if part.is_empty() {
-                return Ok(None);
-            }
-            part.parse::<f64>()
-                .ok()
-                .filter(|number| number.is_finite() && *number >= 0.0)
-                .map(Some)
-                .ok_or_else(wrong)
-        };
-        let (min, max) = match text.split_once('-') {
-            Some((min, max)) => (end(min)?, end(max)?),
-            None => (end(text)?, end(text)?),
-        };
-        match (min, max) {
-            (None, None) => Err(wrong()),
-            (Some(min), Some(max)) if min > max => Err(wrong()),
-            (min, max) => Ok(Self {
-                min: min.map_or(Bound::Unbounded, Bound::Included),
-                max: max.map_or(Bound::Unbounded, Bound::Included),
-            }),
-        }
-    }
-}
-
 /// What somebody owns. A rack opens completely if nothing that it needs is missing here; what it needs must be known, so a rack whose
 /// file was not parsed, or that needs an unknown edition, does not pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -313,103 +155,6 @@ pub struct Owned {
     /// Lets racks of unknown edition pass for an owner of Suite, which holds all devices that Live has. Most editions are unknown, so
     /// this is what most owners of Suite want; but it is a conclusion, and nobody's promise.
     pub suite_holds_all: bool,
-}
-
-/// Which keys go with a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Harmony {
-    /// Itself.
-    #[default]
-    Exact,
-    /// Itself, its relative, and its neighbours on the wheel: four keys, which mix.
-    Compatible,
-    /// Those, and the two neighbours of the relative.
-    Diagonal,
-}
-
-impl Harmony {
-    /// All of them.
-    pub const ALL: [Harmony; 3] = [Harmony::Exact, Harmony::Compatible, Harmony::Diagonal];
-
-    /// Name in requests.
-    pub fn name(self) -> &'static str {
-        match self {
-            Harmony::Exact => "exact",
-            Harmony::Compatible => "compatible",
-            Harmony::Diagonal => "diagonal",
-        }
-    }
-
-    /// The one of a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|harmony| harmony.name() == name)
-    }
-
-    /// The keys that go with one.
-    pub fn keys(self, key: MusicalKey) -> Vec<MusicalKey> {
-        match self {
-            Harmony::Exact => vec![key],
-            Harmony::Compatible => key.compatible().to_vec(),
-            Harmony::Diagonal => key.compatible().into_iter().chain(key.diagonal()).collect(),
-        }
-    }
-}
-
-/// Near a tempo.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TempoNear {
-    /// The tempo, in beats a minute.
-    pub bpm: f64,
-    /// How far off a hit may be, as a share of the tempo; none: any tempo passes, and this one only orders.
-    pub within: Option<f64>,
-    /// Whether half and double that tempo are near as well. They come after those that are near as they are.
-    pub half_and_double: bool,
-}
-
-impl TempoNear {
-    /// What most faders bridge: three quarters of their usual 8 %.
-    pub const USUAL: f64 = 0.06;
-
-    /// Most that may be asked for: from a third on, half and double time overlap with the tempo itself.
-    pub const MOST: f64 = 0.2;
-
-    /// Within the usual reach of a tempo.
-    pub fn of(bpm: f64) -> Self {
-        Self {
-            bpm,
-            within: Some(Self::USUAL),
-            half_and_double: false,
-        }
-    }
-
-    /// Ranges that pass; none if every tempo does.
-    pub(crate) fn ranges(&self) -> Option<Vec<Range>> {
-        let within = self.within?;
-        let around = |bpm: f64| Range::between(bpm * (1.0 - within), bpm * (1.0 + within));
-        let mut ranges = vec![around(self.bpm)];
-        if self.half_and_double {
-            ranges.extend([around(self.bpm / 2.0), around(self.bpm * 2.0)]);
-        }
-        Some(ranges)
-    }
-
-    /// Whether a tempo is near as it is, neither halved nor doubled.
-    pub(crate) fn is_direct(&self, bpm: f64) -> bool {
-        !self.half_and_double || (bpm / self.bpm).log2().abs() <= 0.5
-    }
-
-    /// Distance of a tempo in octaves: |log2 of the ratio|, where half and double count as the tempo itself if they are near.
-    ///
-    /// To a billionth of an octave: distances that are equal but for the last bit of their logarithms are equal, so that the id decides.
-    pub(crate) fn distance(&self, bpm: f64) -> f64 {
-        let octaves = (bpm / self.bpm).log2();
-        let distance = if self.half_and_double {
-            octaves.abs().min((octaves - 1.0).abs()).min((octaves + 1.0).abs())
-        } else {
-            octaves.abs()
-        };
-        (distance * 1e9).round() / 1e9
-    }
 }
 
 impl Filters {
@@ -561,29 +306,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_read_in_its_four_forms_and_nothing_else() {
-        let range = |text: &str| text.parse::<Range>().ok();
-        assert_eq!(range("120"), Some(Range::exactly(120.0)));
-        assert_eq!(range("120-130.5"), Some(Range::between(120.0, 130.5)));
-        assert_eq!(range("120-"), Some(Range::at_least(120.0)));
-        assert_eq!(range("-130"), Some(Range::at_most(130.0)));
-        for wrong in ["", "-", "fast", "130-120", "NaN", "1-2-3", "inf"] {
-            assert_eq!(range(wrong), None, "`{wrong}`");
-        }
-    }
-
-    #[test]
-    fn ends_are_in_a_range_or_not_as_said() {
-        let open = Range {
-            min: Bound::Excluded(1.0),
-            max: Bound::Excluded(2.0),
-        };
-        assert!(!open.contains(1.0) && open.contains(1.5) && !open.contains(2.0));
-        assert!(Range::between(1.0, 2.0).contains(2.0));
-        assert!(!Range::ALL.contains(f64::NAN) || Range::ALL.contains(1e300));
-    }
-
-    #[test]
     fn values_of_one_facet_are_one_group_and_exclusions_are_not() {
         let mut filters = Filters::default();
         filters.any(Facet::Tag, "warm");
@@ -615,26 +337,6 @@ mod tests {
         let mut groups = Filters::default();
         (0..=MAX_GROUPS).for_each(|at| groups.all(Facet::Tag, at.to_string()));
         assert!(groups.check().is_err());
-    }
-
-    #[test]
-    fn half_and_double_time_are_near_on_request_only() {
-        let direct = TempoNear::of(140.0);
-        let both = TempoNear {
-            half_and_double: true,
-            ..direct
-        };
-        let passes = |near: &TempoNear, bpm: f64| near.ranges().expect("ranges").iter().any(|range| range.contains(bpm));
-        assert!(passes(&direct, 148.0) && !passes(&direct, 149.0) && !passes(&direct, 70.0));
-        assert!(passes(&both, 70.0) && passes(&both, 280.0) && !passes(&both, 100.0));
-        assert!(both.is_direct(140.0) && !both.is_direct(70.0) && !both.is_direct(280.0));
-        assert!(both.distance(70.0) < 1e-12 && direct.distance(70.0) > 0.99);
-        let widest = TempoNear {
-            within: Some(TempoNear::MOST),
-            ..both
-        };
-        let ranges = widest.ranges().expect("ranges");
-        assert!((40..400).all(|bpm| ranges.iter().filter(|range| range.contains(f64::from(bpm))).count() <= 1));
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod follower;
 mod generation;
 mod highlight;
 mod index;
+mod mixing;
+mod number;
 mod plan;
 mod poll_counters;
 mod predicate;
@@ -45,12 +47,13 @@ pub use counters::{Counters, Counts, Watermark};
 pub use error::{IndexError, SearchError};
 pub use facet::Facet;
 pub use filter::{
-    Condition, Control, Filters, Fits, Flag, Group, Harmony, MAX_DEPTH, MAX_GROUPS, MAX_TESTS, Number, Owned, Range, TempoNear,
-    Test, live_version_of,
+    Condition, Control, Filters, Fits, Flag, Group, MAX_DEPTH, MAX_GROUPS, MAX_TESTS, Owned, Test, live_version_of,
 };
 pub use follower::{Follower, Step};
 pub use highlight::HighlightOptions;
 pub use index::{Index, IndexStatus, RebuildReason};
+pub use mixing::{Harmony, TempoNear};
+pub use number::{Number, Range};
 pub use plan::MatchKind;
 pub use poll_counters::CounterPoller;
 pub use rank::{Explained, ExplainedWord};

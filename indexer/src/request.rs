@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::SearchError;
 use crate::facet::Facet;
-use crate::filter::{Filters, Number, TempoNear};
+use crate::filter::Filters;
 use crate::highlight::HighlightOptions;
+use crate::mixing::TempoNear;
+use crate::number::Number;
 
 /// One question to the index.
 #[derive(Clone, Debug)]

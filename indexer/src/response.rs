@@ -6,7 +6,7 @@ use store::musical_key::MusicalKey;
 
 use crate::counters::Counts;
 use crate::facet::Facet;
-use crate::filter::Number;
+use crate::number::Number;
 use crate::rank::Explained;
 use crate::request::Cursor;
 use crate::understand::Understood;

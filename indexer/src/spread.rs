@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime};
 
-use crate::filter::Number;
+use crate::number::Number;
 use crate::response::{NumberCounts, Step};
 
 /// Most steps of a histogram; the last takes everything larger. Days are counted until the year 2079.

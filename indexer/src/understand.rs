@@ -11,7 +11,8 @@ use serde::Serialize;
 use store::musical_key::MusicalKey;
 
 use crate::facet::Facet;
-use crate::filter::{Condition, Filters, Flag, Number, Range, Test, live_version_of};
+use crate::filter::{Condition, Filters, Flag, Test, live_version_of};
+use crate::number::{Number, Range};
 use crate::stop_words::is_stop_word;
 use crate::text::{Piece, fold, pieces};
 

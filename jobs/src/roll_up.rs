@@ -49,7 +49,9 @@ pub(crate) async fn run(context: Context, _job: RollUp) -> anyhow::Result<()> {
 /// stops at an error leaves the days before it rolled up, and those under way as they were.
 pub fn roll_up_days(db: &Db, days: impl IntoIterator<Item = NaiveDate>) -> impl Stream<Item = anyhow::Result<usize>> {
     let rolled_up = stream::iter(days).map(async |day| roll_up_day(db, day).await.with_context(|| format!("roll up {day}")));
-    rolled_up.buffered(AT_ONCE)
+    // Two that share the only connection would wait for each other.
+    let connections = db.options().get_max_connections() as usize;
+    rolled_up.buffered(AT_ONCE.min(connections).max(1))
 }
 
 /// Replaces the rows of a UTC day by what its events say now, and gives how many events were read. Views and downloads that were dropped

@@ -53,9 +53,12 @@ pub fn connect_lazy(settings: &DatabaseSettings) -> Result<Db, sqlx::Error> {
         .connect_lazy_with(options))
 }
 
+/// Numbers in one IN list. Of those of more than 1000 MariaDB makes a table first (`in_predicate_conversion_threshold`).
+pub(crate) const IN_LIST: usize = 500;
+
 /// Statements that a connection keeps prepared, unless the URL has a `statement-cache-capacity`: as many as most meet. To give one up for
-/// another costs a message that has no answer, for which the next one waits 40 ms, as sqlx 0.9.0 leaves Nagle's algorithm on (#4335). What all
-/// connections may keep together is bounded by the server: see `database.max_connections` in `config/default.toml`.
+/// another costs a message that has no answer, for which the next one waits 44 ms, as sqlx 0.9.0 leaves Nagle's algorithm on (#4335). What
+/// all connections may keep together is bounded by the server: see `database.max_connections` in `config/default.toml`.
 const STATEMENTS: usize = 160;
 
 fn connect_options(settings: &DatabaseSettings) -> Result<MySqlConnectOptions, sqlx::Error> {

@@ -12,7 +12,7 @@ use redis::{Client, RedisError};
 use tokio::time::timeout;
 
 /// First and longest time that Redis is left alone after it failed; it doubles with every failure in between.
-const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+pub(crate) const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
 /// A connection, with whatever belongs to it. Clones share it.
 pub(crate) trait Connection: Clone {
@@ -167,4 +167,25 @@ impl<C> std::fmt::Debug for RedisGuard<C> {
 /// Whether a name has a value of another type. A pipeline's error has no code of its own, only those of its commands.
 pub(crate) fn is_wrong_type(error: &RedisError) -> bool {
     error.to_string().contains("WRONGTYPE")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_fail_at_once_fail_once_and_redis_is_left_alone_longer_each_time() {
+        // Nobody listens there.
+        let client = Client::open("redis://127.0.0.1:1").expect("a URL");
+        let guard: RedisGuard = RedisGuard::of(client, Duration::from_secs(5), "nothing");
+        let ask = || guard.ask(async |mut redis| redis::cmd("PING").exec_async(&mut redis).await);
+        let rest = || guard.state().rest;
+        assert!(join_all((0..20).map(|_| ask())).await.iter().all(Option::is_none));
+        assert_eq!(rest(), REST.0 * 2);
+        tokio::time::sleep(REST.0).await;
+        assert!(ask().await.is_none());
+        assert_eq!(rest(), REST.0 * 4);
+    }
 }

@@ -1,8 +1,8 @@
 //! Who did the same thing a moment ago: an actor counts once in `events.repeat_s` for what they do to a workflow.
 //!
 //! Each process remembers what it let count; what it does not remember it asks Redis for, where all of an installation write it down.
-//! Without Redis, or while that does not answer, somebody who is sent to several processes may count once in each. A process that dies between
-//! writing it down and its commit leaves a note of what never counted, and who tries again within that time repeats. Actors are
+//! Without Redis, or while that does not answer, somebody who is sent to several processes may count once in each. A process that dies
+//! between writing it down and its commit leaves a note of what never counted, and who tries again within that time repeats. Actors are
 //! remembered under the installation's key: neither memory nor Redis says who they are.
 
 use std::collections::HashMap;

@@ -14,14 +14,11 @@ use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
 use sqlx::{MySql, QueryBuilder, Transaction};
 
-use crate::db::BEGIN_READ_COMMITTED;
+use crate::db::{BEGIN_READ_COMMITTED, IN_LIST};
 use crate::{Conn, Db, StoreError, UserId, WorkflowId};
 
 /// Rows in one statement, of some 40 bytes each, and ids in a JSON list.
 const ROWS: usize = 5000;
-
-/// Ids in one list. Of those of more than 1000 MariaDB makes a table (`in_predicate_conversion_threshold`).
-const IDS: usize = 500;
 
 /// Highest bits of an actor: 000 a user's id, 001 a hash of address and session, 010 nobody known. The first stays free, so that every
 /// actor is a signed number too.
@@ -149,7 +146,7 @@ pub async fn marks(db: &mut Conn, limit: u32) -> Result<Vec<Mark>, StoreError> {
 /// # Errors
 /// The database refused.
 pub async fn forget(db: &mut Conn, marks: &[Mark]) -> Result<(), StoreError> {
-    for group in marks.chunks(IDS) {
+    for group in marks.chunks(IN_LIST) {
         let mut statement = QueryBuilder::<MySql>::new("DELETE FROM rollup_dirty WHERE id IN (");
         let mut ids = statement.separated(", ");
         for mark in group {
@@ -485,7 +482,7 @@ impl Difference {
 
     /// Numbers are written into the statements, and those are not prepared: to prepare them first took twice as long on MariaDB.
     async fn write(self, db: &mut Conn, table: &str, column: &str, span: &str) -> Result<(), StoreError> {
-        for group in self.gone.chunks(IDS) {
+        for group in self.gone.chunks(IN_LIST) {
             let mut statement = QueryBuilder::<MySql>::new("DELETE FROM ");
             statement
                 .push(table)

@@ -10,10 +10,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{MySql, QueryBuilder, Row};
 
 use super::Key;
+use crate::db::IN_LIST;
 use crate::{Conn, StoreError, UserId};
-
-/// Followees in one statement. Of lists of more than 1000 MariaDB makes a table (`in_predicate_conversion_threshold`).
-const AUTHORS: usize = 500;
 
 /// Length of the first window: what a person with some hundred followees fills a page from.
 const FIRST_S: i64 = 12 * 3600;
@@ -79,8 +77,8 @@ pub(super) async fn followees(db: &mut Conn, viewer: UserId, whose: Whose) -> Re
         }
         Whose::Copied => sqlx::query_scalar!(
             r#"SELECT STRAIGHT_JOIN follow.following_id AS "id: UserId" FROM user_follows AS follow FORCE INDEX (unique_follow)
-                   LEFT JOIN feed_pulled_authors AS pulled ON pulled.author_id = follow.following_id AND NOT pulled.is_leaving
-                   WHERE follow.follower_id = ? AND pulled.author_id IS NULL"#,
+               LEFT JOIN feed_pulled_authors AS pulled ON pulled.author_id = follow.following_id AND NOT pulled.is_leaving
+               WHERE follow.follower_id = ? AND pulled.author_id IS NULL"#,
             viewer
         )
         .fetch_all(db)
@@ -98,7 +96,7 @@ async fn window(
 ) -> Result<Vec<Key>, StoreError> {
     let literal = |at: DateTime<Utc>| at.format("'%Y-%m-%d %H:%M:%S'");
     let mut found = Vec::new();
-    for group in authors.chunks(AUTHORS) {
+    for group in authors.chunks(IN_LIST) {
         let mut statement =
             QueryBuilder::<MySql>::new("SELECT id, created_at FROM user_activities FORCE INDEX (idx_user_id) WHERE user_id IN (");
         let mut ids = statement.separated(",");
@@ -117,7 +115,7 @@ async fn window(
             found.push(Key::new(row.try_get(1)?, row.try_get(0)?));
         }
     }
-    if authors.len() > AUTHORS {
+    if authors.len() > IN_LIST {
         found.sort_unstable_by(|a, b| b.cmp(a));
         found.truncate(limit);
     }

@@ -9,13 +9,10 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::{Hint, Waiters};
-use crate::redis_guard::RedisGuard;
+use crate::redis_guard::{REST, RedisGuard};
 
 /// Channel of the hints.
 const CHANNEL: &str = "cookbook:wake";
-
-/// First and longest wait before hints are listened for again.
-const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
 /// Publishes hints as they come, each queue once for all hints that are waiting.
 pub(super) async fn publish(client: redis::Client, limit: Duration, mut hints: mpsc::Receiver<Hint>) {
