@@ -1,9 +1,12 @@
 //! Rolled-up numbers against a naive recount, whatever happened to the events, and however late and often it was done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use jobs::roll_up_day;
+use config::{DatabaseSettings, Secret};
+use futures::TryStreamExt;
 use jobs::testing::run_pending_jobs;
+use jobs::{roll_up_day, roll_up_days};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -369,4 +372,32 @@ async fn events_that_were_brought_in_later_are_found_among_those_of_other_days()
     roll_up(&context(&db)).await;
     let days = "SELECT CAST(GROUP_CONCAT(views ORDER BY day) AS CHAR) FROM workflow_stats_daily";
     assert_eq!(db.shell().text(days).await.as_deref(), Some("2,2,1"));
+}
+
+#[tokio::test]
+async fn days_are_rolled_up_in_their_order_over_one_connection_too() {
+    let db = community().await;
+    db.execute(
+        "INSERT INTO workflow_views (workflow_id, user_id, created_at) VALUES
+           (1, 3, '2026-03-01 10:00:00'), (1, 3, '2026-03-02 10:00:00'), (1, 4, '2026-03-02 10:00:00'), (1, 3, '2026-03-03 10:00:00')",
+    )
+    .await;
+    let first: chrono::NaiveDate = "2026-03-01".parse().unwrap();
+    for max_connections in [1, 4] {
+        let settings = DatabaseSettings {
+            url: Secret::new(db.url()),
+            max_connections,
+            acquire_timeout_s: 1,
+        };
+        let pool = store::db::connect(&settings).await.unwrap();
+        // Another process has the first day for longer than one waits for a connection.
+        let other = store::stats::begin_day(db.pool(), first).await.unwrap();
+        let ends = async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            other.rollback().await.unwrap();
+        };
+        let days = roll_up_days(&pool, first.iter_days().take(4)).try_collect::<Vec<_>>();
+        let (rolled_up, ()) = tokio::join!(days, ends);
+        assert_eq!(rolled_up.unwrap(), [1, 2, 1, 0], "over {max_connections}");
+    }
 }
